@@ -1,0 +1,126 @@
+"""What a front end may ask of a node: the one interface all consoles use.
+
+Every value returned is a snapshot; nothing in it changes later. A request that cannot be carried
+out raises RequestError with a text fit for the user.
+"""
+
+from typing import Literal, Protocol
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from p2pchat.events import Direction, Listener
+from p2pchat.identity import PeerId
+
+PeerState = Literal["connected", "connecting", "known", "stale"]
+
+
+class RttInfo(msgspec.Struct, frozen=True):
+    """Round trip times of one peer in milliseconds; None while count is 0."""
+
+    count: int
+    last: float | None = None
+    mean: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+
+
+class PeerInfo(msgspec.Struct, frozen=True):
+    """A peer we know of.
+
+    `addresses` are host:port, best first. `last_seen` is seconds ago that it was last heard of, by
+    a link or by discovery.
+    """
+
+    peer_id: str
+    state: PeerState
+    addresses: list[str]
+    modern: bool | None
+    last_seen: float
+    rtt: RttInfo
+
+
+class LinkInfo(msgspec.Struct, frozen=True):
+    """One live connection to a peer; `age` in seconds, `queued` in messages not yet written."""
+
+    peer_id: str
+    direction: Direction
+    address: str
+    modern: bool
+    agent: str
+    age: float
+    queued: int
+
+
+class RendezvousInfo(msgspec.Struct, frozen=True):
+    """One rendezvous server: `state` in words; `serving` if it is this very node."""
+
+    address: str
+    state: str
+    registered: bool
+    serving: bool
+    peers: int
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The node at a glance; `uptime` in seconds."""
+
+    peer_id: str
+    version: str
+    host: str
+    port: int
+    uptime: float
+    peers: int
+    links: int
+    handshakes: int
+    pending: int
+    rendezvous: list[RendezvousInfo]
+    log_level: str
+    log_file: str
+
+
+class NodeApi(Protocol):
+    """A running node, as a front end sees it."""
+
+    @property
+    def peer_id(self) -> PeerId:
+        """Our own id."""
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call listener with every event from now on; it must not raise nor block."""
+
+    def peers(self) -> list[PeerInfo]:
+        """Every peer known, connected ones first, then by id."""
+
+    def links(self) -> list[LinkInfo]:
+        """Every live link."""
+
+    def status(self) -> Status:
+        """The node at a glance."""
+
+    def discover(self) -> "Deferred[None]":
+        """Ask the rendezvous servers again; fires when they answered or failed, never with an error."""
+
+    def resolve(self, name: str) -> PeerId:
+        """Find the peer that `name` or `name@namespace` means; RequestError if none or several."""
+
+    def send(self, peer: PeerId, text: str) -> str:
+        """Send text to one peer and return its msg_id; DeliveryChanged events tell how it ends.
+
+        Raises RequestError if the text is not sendable or the peer's queue is full.
+        """
+
+    def publish(self, target: str, text: str) -> tuple[str, int]:
+        """Publish text to `*` or `#namespace`; return its msg_id and how many peers it goes to."""
+
+    def reconnect(self) -> int:
+        """Dial every peer that is known and not connected, stale ones too; return how many."""
+
+    def set_log_level(self, level: str) -> None:
+        """Log from this level on: DEBUG, INFO, WARNING or ERROR; RequestError on any other."""
+
+    def settled(self, timeout: float) -> "Deferred[bool]":
+        """Fire when nothing sent is under way any more (True), or after timeout seconds (False)."""
+
+    def leave(self) -> None:
+        """Say goodbye to every peer and stop the process."""

@@ -1,0 +1,1 @@
+"""The faces of a node: commands, and the consoles that read and print them."""
