@@ -99,7 +99,7 @@ class NodeApi(Protocol):
         """The node at a glance."""
 
     def discover(self) -> "Deferred[None]":
-        """Ask the rendezvous servers again; fires when they answered or failed, never with an error."""
+        """Ask the rendezvous servers again; fires when all answered or failed, without error."""
 
     def resolve(self, name: str) -> PeerId:
         """Find the peer that `name` or `name@namespace` means; RequestError if none or several."""

@@ -5,14 +5,15 @@ the keys `rendezvous.embedded`, `rendezvous.servers` and `peer.bind` are ours. T
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
 from p2pchat.errors import ConfigError
-from p2pchat.identity import MAX_NAME_LENGTH, is_name
+from p2pchat.identity import MAX_NAME_LENGTH, Address, is_ip_literal, is_name
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -87,3 +88,86 @@ class Config(_Section, frozen=True):
     limits: Limits = Limits()
 
 
+def find_config_file(cwd: Path, user_dir: Path) -> Path | None:
+    """Return the file that is read when none is named: ./config.json, else the user's own."""
+    for candidate in (cwd / "config.json", user_dir / "config.json"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def load_file(path: Path) -> dict[str, Any]:
+    """Read a configuration file and check it by itself, so that errors name the file.
+
+    Raises ConfigError if it cannot be read, is not JSON, or does not fit the schema.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from error
+    _convert(content, str(path))
+    return cast("dict[str, Any]", content)
+
+
+def make_config(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
+    """Lay the command line over a file's content.
+
+    `overrides` maps a key's path to its value, as in {"peer.port": 4001}. Raises ConfigError.
+    """
+    merged = {section: dict(keys) for section, keys in content.items()}
+    for path, value in overrides.items():
+        section, key = path.split(".")
+        merged.setdefault(section, {})[key] = value
+    return _convert(merged, "command line")
+
+
+def _convert(content: Any, place: str) -> Config:
+    try:
+        config = msgspec.convert(content, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{place}: {_explain(str(error))}") from error
+    _check_names(config, place)
+    return config
+
+
+def _check_names(config: Config, place: str) -> None:
+    """Check what the schema cannot say."""
+    for key, value in (("name", config.peer.name), ("namespace", config.peer.namespace)):
+        if value is not None and not is_name(value):
+            raise ConfigError(
+                f"{place}: peer.{key}: expected 1 to {MAX_NAME_LENGTH} printable characters, "
+                f"got {value!r:.100}"
+            )
+    if config.peer.bind and not is_ip_literal(config.peer.bind):
+        raise ConfigError(f"{place}: peer.bind: expected an IP address, got {config.peer.bind!r}")
+    for server in config.rendezvous.servers or ():
+        parse_server(server, f"{place}: rendezvous.servers")
+
+
+def parse_server(text: str, place: str) -> Address:
+    """Read HOST:PORT ([HOST]:PORT for IPv6); ConfigError names the place if it is none."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise ConfigError(f"{place}: expected HOST:PORT, got {text!r}")
+    return Address(host, int(port))
+
+
+def rendezvous_servers(config: Rendezvous) -> list[Address]:
+    """Return the servers to use: `servers` if given (none at all if empty), else host and port."""
+    if config.servers is None:
+        return [Address(config.host, config.port)]
+    return [parse_server(server, "rendezvous.servers") for server in config.servers]
+
+
+def _explain(problem: str) -> str:
+    """Put the key's path before what msgspec says: `peer.port: expected int, got str`."""
+    text, _, path = problem.partition(" - at `")
+    path = path.removesuffix("`").removeprefix("$").removeprefix(".")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text, re.DOTALL)
+    if unknown:
+        return f"{f'{path}.' if path else ''}{unknown[1]}: unknown key"
+    text = text[:1].lower() + text[1:]
+    return f"{path}: {text}" if path else text

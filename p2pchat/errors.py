@@ -10,7 +10,7 @@ class P2PChatError(Exception):
 
 
 class ConfigError(P2PChatError):
-    """A configuration or an option cannot be used; names the place, the key and what is expected."""
+    """A setting cannot be used; the text names the place, the key and what is expected."""
 
 
 class StartError(P2PChatError):

@@ -1,0 +1,100 @@
+"""The seam between links and their owner: what may be asked of a link, and what it reports."""
+
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from p2pchat.chat.messages import Ack, Pub, Relay, Send
+from p2pchat.chat.session import Role
+from p2pchat.identity import Address, PeerId
+
+#: The reason in the BYE to the link that goes when both sides dialled (2.8).
+DUPLICATE = "duplicate"
+
+
+class Ending(Enum):
+    """Why a link ended, as far as it decides whether the peer is dialled again."""
+
+    PEER_LEFT = "it said goodbye"
+    WE_LEFT = "we said goodbye"
+    REFUSED = "it has a link to us already"
+    DUPLICATE = "another link to it stays"
+    DEAD = "it does not answer"
+    SILENT = "it did not say who it is"
+    BROKEN = "it broke the protocol"
+    LOST = "the connection was lost"
+
+
+class Closed(NamedTuple):
+    """The end of a link: its kind, and words for the user."""
+
+    ending: Ending
+    reason: str
+
+
+class Link(Protocol):
+    """A connection to a peer, its handshake done or nearly so."""
+
+    @property
+    def role(self) -> Role: ...
+    @property
+    def peer(self) -> PeerId | None: ...
+    @property
+    def talking(self) -> bool: ...
+    @property
+    def modern(self) -> bool: ...
+    @property
+    def agent(self) -> str: ...
+    @property
+    def address(self) -> Address: ...
+    @property
+    def established_at(self) -> float | None: ...
+    @property
+    def heard_at(self) -> float: ...
+    @property
+    def queued(self) -> int: ...
+
+    def accept(self) -> None:
+        """Answer HELLO with HELLO_OK."""
+
+    def refuse(self, ending: Ending, reason: str) -> None:
+        """Answer HELLO with HELLO_REJECT, say BYE and close."""
+
+    def queue(self, message: Send | Pub) -> None:
+        """Queue a message; QueueFullError or LocalProtocolError if it can't be taken."""
+
+    def acknowledge(self, msg_id: str) -> None:
+        """Answer a SEND; it is written at the end of the read that is being worked on."""
+
+    def ping(self) -> None:
+        """Send a PING now, to learn whether the other side is still there."""
+
+    def leave(self, ending: Ending, reason: str) -> None:
+        """Say BYE, wait a second for BYE_OK, close. Does nothing if that has begun."""
+
+    def pause(self) -> None:
+        """Read nothing more until resume()."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+
+class LinkOwner(Protocol):
+    """Whoever owns links; called in the order in which things happen."""
+
+    def identified(self, link: Link) -> None:
+        """A peer said HELLO; accept() or refuse() it, now or soon."""
+
+    def established(self, link: Link) -> None:
+        """A peer that we dialled said HELLO_OK."""
+
+    def received(self, link: Link, message: Send | Pub | Ack | Relay) -> None:
+        """The peer said something."""
+
+    def measured(self, link: Link, seconds: float) -> None:
+        """The peer answered a PING after so many seconds."""
+
+    def written(self, link: Link, message: Send) -> None:
+        """A SEND was handed to the transport."""
+
+    def closed(self, link: Link, closed: Closed) -> None:
+        """The link is gone; nothing more is reported of it."""

@@ -1,0 +1,161 @@
+"""What waits to be written on one link: in order, bounded, with the pauses legacy programs need.
+
+To our own kind everything is written as fast as the transport takes it. Of the deployed programs,
+three of four lose or choke on a second line in the same read, so a legacy link gets one line a
+write and stop-and-wait (docs/protocols.md, 2.2):
+
+========================  =====================================================
+after                     nothing more until
+========================  =====================================================
+HELLO                     HELLO_OK came
+HELLO_OK                  100 ms later
+SEND that wants an ACK    its ACK, or `answer_timeout`
+PING                      its PONG, or `answer_timeout`
+anything else             5 ms later
+========================  =====================================================
+
+One deployed program dies of PUB and gets a SEND in its place (2.10). It shows itself by the PONG to
+the PING that is always our first line, so what a PUB becomes is decided when its turn comes.
+"""
+
+from collections import deque
+
+from p2pchat.chat.codec import encode
+from p2pchat.chat.messages import Bye, ByeOk, HelloOk, Message, Ping, Pub, Send
+from p2pchat.errors import QueueFullError
+
+#: Pauses on a legacy link, in seconds.
+GAP = 0.005
+GAP_AFTER_HELLO_OK = 0.1
+
+#: A write to a modern link joins at most about this many bytes.
+BATCH_BYTES = 65536
+
+Outgoing = tuple[Message, bytes]
+
+
+class Outbound:
+    """The queue of one link.
+
+    `max_messages` and `max_bytes` bound what put() accepts; answer_timeout is in seconds. Nothing
+    but what was put `first` leaves before `open` is set.
+    """
+
+    def __init__(self, *, max_messages: int, max_bytes: int, answer_timeout: float) -> None:
+        self.pipelined = False
+        #: The peer, if it is the program that must not be sent a PUB.
+        self.pub_as_send_to = ""
+        self.open = False
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._answer_timeout = answer_timeout
+        self._first: deque[Outgoing] = deque()
+        self._replies: deque[Outgoing] = deque()
+        self._messages: deque[Outgoing] = deque()
+        self._bytes = 0
+        self._quiet_until = 0.0
+        self._awaited = ""
+        self._leaving = False
+
+    def __len__(self) -> int:
+        """Count the messages that wait, replies not counted."""
+        return len(self._messages)
+
+    @property
+    def replies(self) -> int:
+        """Count the replies that wait; whoever reads must stop when the other side does not."""
+        return len(self._replies)
+
+    def put(self, message: Message) -> None:
+        """Queue a message behind all others.
+
+        Raises QueueFullError beyond the bounds, LocalProtocolError if it cannot be sent at all.
+        """
+        line = encode(message)
+        if len(self._messages) >= self._max_messages or self._bytes + len(line) > self._max_bytes:
+            raise QueueFullError(
+                f"{len(self._messages)} messages ({self._bytes} bytes) wait to be sent already"
+            )
+        self._messages.append((message, line))
+        self._bytes += len(line)
+
+    def reply(self, message: Message) -> None:
+        """Queue a reply: before all messages, behind other replies, not counted in the bounds."""
+        self._replies.append((message, encode(message)))
+
+    def put_first(self, message: Message) -> None:
+        """Queue a message of the handshake, a PING or a BYE before everything else."""
+        self._first.append((message, encode(message)))
+
+    def finish(self, last: Bye | ByeOk) -> None:
+        """Queue the last message, behind the replies; messages that still wait are dropped."""
+        self._replies.append((last, encode(last)))
+        self._messages.clear()
+        self._bytes = 0
+        self._leaving = self.open = True
+
+    def answered(self, msg_id: str) -> None:
+        """Note that the other side answered a SEND or a PING."""
+        if self._awaited and msg_id == self._awaited:
+            self._awaited = ""
+            self._quiet_until = 0.0
+
+    def take(self, now: float) -> list[Outgoing]:
+        """Return what is to be written now, in one write; nothing while a pause lasts."""
+        if self.pipelined:
+            return self._take_batch()
+        if now < self._quiet_until and not (self._leaving and self._awaited):
+            return []
+        outgoing = self._take_one()
+        if outgoing is None:
+            return []
+        self._pause_after(outgoing[0], now)
+        return [outgoing]
+
+    def wake_at(self) -> float | None:
+        """Return when take() is worth another try, or None if nothing waits."""
+        if self._first or ((self._replies or self._messages) and self.open):
+            return self._quiet_until
+        return None
+
+    def _take_batch(self) -> list[Outgoing]:
+        batch: list[Outgoing] = []
+        size = 0
+        while size < BATCH_BYTES:
+            outgoing = self._take_one()
+            if outgoing is None:
+                break
+            batch.append(outgoing)
+            size += len(outgoing[1])
+        return batch
+
+    def _take_one(self) -> Outgoing | None:
+        if self._first:
+            return self._first.popleft()
+        if not self.open:
+            return None
+        if self._replies:
+            return self._replies.popleft()
+        if not self._messages:
+            return None
+        message, line = self._messages.popleft()
+        self._bytes -= len(line)
+        if self.pub_as_send_to and isinstance(message, Pub):
+            message = _as_send(message, self.pub_as_send_to)
+            line = encode(message)
+        return message, line
+
+    def _pause_after(self, message: Message, now: float) -> None:
+        self._awaited = ""
+        if isinstance(message, HelloOk):
+            self._quiet_until = now + GAP_AFTER_HELLO_OK
+        elif isinstance(message, Ping) or (isinstance(message, Send) and message.require_ack):
+            self._awaited = message.msg_id
+            self._quiet_until = now + self._answer_timeout
+        else:
+            self._quiet_until = now + GAP
+
+
+def _as_send(pub: Pub, peer: str) -> Send:
+    """Wrap a publication for the program that dies of PUB (2.10)."""
+    return Send(pub.msg_id, pub.src, peer, f"[{pub.dst}] {pub.payload}", require_ack=False)

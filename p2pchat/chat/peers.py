@@ -1,0 +1,139 @@
+"""The peers we know of, and which of several links to one of them stay (no IO).
+
+Which link stays when a second one comes up (docs/protocols.md, 2.7 and 2.8):
+
+========================  ===========================  =========================================
+the new link              the peer is of our kind      it is legacy
+========================  ===========================  =========================================
+same direction as one     the old one is probed by a PING; if it answers the new one goes, else
+we have                   the new one takes its place
+other direction, dialled  the new one stays, the old   both stay: read both, write to the one
+by the smaller id         one gets BYE `duplicate`     that carried data last
+other direction, dialled  as for the same direction
+by the larger id
+========================  ===========================  =========================================
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from p2pchat.api import PeerState
+from p2pchat.chat.keepalive import RttStats
+from p2pchat.chat.link import Link
+from p2pchat.chat.seen import Seen
+from p2pchat.chat.session import Role
+from p2pchat.identity import Address, PeerId, namespace_of
+
+#: Addresses kept for one peer; the newest come first.
+MAX_ADDRESSES = 4
+
+
+class Verdict(Enum):
+    """What to do about a new link beside an old one."""
+
+    KEEP_BOTH = auto()
+    REPLACE_OLD = auto()
+    PROBE_OLD = auto()
+
+
+@dataclass(eq=False, slots=True)
+class Peer:
+    """All we know of one peer. Times are of the node's clock, in seconds.
+
+    `stale`: dialled in vain as often as the configuration allows; `left`: it said BYE.
+    """
+
+    peer_id: PeerId
+    addresses: list[Address] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    rtt: RttStats = field(default_factory=RttStats)
+    seen: Seen = field(default_factory=Seen)
+    last_seen: float = 0.0
+    stale: bool = False
+    left: bool = False
+    modern: bool | None = None
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.links)
+
+    def writing_link(self) -> Link | None:
+        """Return the link to write to: the one that carried data last (2.8)."""
+        talking = [link for link in self.links if link.talking]
+        return max(talking, key=lambda link: link.heard_at, default=None)
+
+    def learn_address(self, address: Address) -> bool:
+        """Put an address first; tell whether it is new."""
+        new = address not in self.addresses
+        if not new:
+            self.addresses.remove(address)
+        self.addresses.insert(0, address)
+        del self.addresses[MAX_ADDRESSES:]
+        return new
+
+    def state(self, dialling: bool) -> PeerState:
+        if self.links:
+            return "connected"
+        if dialling:
+            return "connecting"
+        return "stale" if self.stale else "known"
+
+
+class PeerTable:
+    """The peers by id, at most `limit` of them: the one unheard of for longest makes room."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._peers: dict[PeerId, Peer] = {}
+
+    def __iter__(self) -> Iterator[Peer]:
+        return iter(list(self._peers.values()))
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def get(self, peer_id: PeerId) -> Peer | None:
+        return self._peers.get(peer_id)
+
+    def meet(self, peer_id: PeerId, now: float) -> Peer:
+        """Return the peer of this id, known or new, and note that it was heard of."""
+        # moved to the end, so that the first ones are those unheard of for longest
+        peer = self._peers.pop(peer_id, None) or Peer(peer_id)
+        peer.last_seen = now
+        self._peers[peer_id] = peer
+        if len(self._peers) > self._limit:
+            self._forget_one()
+        return peer
+
+    def connected(self, namespace: str | None = None) -> list[Peer]:
+        """Return the peers with a live link, of one namespace if that is given."""
+        return [
+            peer
+            for peer in self._peers.values()
+            if peer.links and (namespace is None or namespace_of(peer.peer_id) == namespace)
+        ]
+
+    def _forget_one(self) -> None:
+        for peer_id, peer in self._peers.items():
+            if not peer.links:
+                del self._peers[peer_id]
+                return
+
+
+def arbitrate(me: PeerId, old: Iterable[Link], new: Link) -> tuple[Verdict, Link | None]:
+    """Judge a new link to a peer by the links to it that we have; see the table above.
+
+    Returns the verdict and the old link that it is about, None if it is about none.
+    """
+    assert new.peer is not None
+    others = list(old)
+    same = next((link for link in others if link.role is new.role), None)
+    if same is not None:
+        return Verdict.PROBE_OLD, same
+    if not others or not (new.modern and all(link.modern for link in others)):
+        return Verdict.KEEP_BOTH, None
+    dialler = me if new.role is Role.DIALLER else new.peer
+    if dialler == min(me, new.peer):
+        return Verdict.REPLACE_OLD, others[0]
+    return Verdict.PROBE_OLD, others[0]

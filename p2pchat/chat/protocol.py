@@ -1,0 +1,366 @@
+"""One link on a transport: ties Session, Outbound and KeepAlive to bytes and timers.
+
+The link reports to its LinkOwner and knows of no other link.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ClassVar, cast
+
+import msgspec
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from p2pchat.chat.codec import MAX_LINE
+from p2pchat.chat.keepalive import KeepAlive
+from p2pchat.chat.link import DUPLICATE, Closed, Ending, LinkOwner
+from p2pchat.chat.messages import (
+    Ack,
+    Bye,
+    ByeOk,
+    Hello,
+    HelloOk,
+    HelloReject,
+    Message,
+    Ping,
+    Pong,
+    Pub,
+    Relay,
+    Send,
+)
+from p2pchat.chat.outbound import Outbound
+from p2pchat.chat.session import Role, Session, State
+from p2pchat.chat.wire import Transport, Wire
+from p2pchat.errors import RemoteProtocolError
+from p2pchat.identity import Address, PeerId
+from p2pchat.text import visible
+
+#: How long a BYE waits for its BYE_OK, in seconds (2.9).
+LEAVE_TIMEOUT = 1.0
+
+#: Bad lines that a link survives: deployed programs err, and one line is not worth a link.
+MAX_BAD_LINES = 10
+
+
+class LinkSettings(msgspec.Struct, frozen=True):
+    """What all links of a node share; times in seconds."""
+
+    me: PeerId
+    agent: str
+    handshake_timeout: float
+    ping_interval: float
+    answer_timeout: float
+    queue_messages: int
+    queue_bytes: int
+    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class ChatProtocol(LineOnlyReceiver):
+    """A link; implements p2pchat.chat.link.Link."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = MAX_LINE - 1
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        settings: LinkSettings,
+        owner: LinkOwner,
+        role: Role,
+        address: Address,
+        expected: PeerId | None = None,
+    ) -> None:
+        self.address = address
+        self.established_at: float | None = None
+        self.heard_at = 0.0
+        self._clock = clock
+        self._settings = settings
+        self._owner = owner
+        self._session = Session(settings.me, role, agent=settings.agent, expected=expected)
+        self._outbound = Outbound(
+            max_messages=settings.queue_messages,
+            max_bytes=settings.queue_bytes,
+            answer_timeout=settings.answer_timeout,
+        )
+        self._keepalive = KeepAlive()
+        self._pinging = LoopingCall(self._keep_alive)
+        self._pinging.clock = clock
+        self._deadline: IDelayedCall | None = None
+        self.closed: Closed | None = None
+        self._bad_lines = 0
+        self._lines_since_hello_ok = 0
+        self._reading = False
+
+    # What an owner may ask (Link)
+
+    @property
+    def role(self) -> Role:
+        return self._session.role
+
+    @property
+    def peer(self) -> PeerId | None:
+        return self._session.peer
+
+    @property
+    def talking(self) -> bool:
+        return self._session.state is State.TALKING
+
+    @property
+    def modern(self) -> bool:
+        return self._session.modern
+
+    @property
+    def agent(self) -> str:
+        return self._session.peer_agent
+
+    @property
+    def queued(self) -> int:
+        return len(self._outbound)
+
+    def accept(self) -> None:
+        self._outbound.pipelined = self.modern
+        self._outbound.put_first(self._session.accept())
+        self._outbound.open = True
+        self._start_talking()
+
+    def refuse(self, ending: Ending, reason: str) -> None:
+        self._outbound.put_first(HelloReject(reason, self._session.me))
+        self.leave(ending, reason)
+
+    def queue(self, message: Send | Pub) -> None:
+        self._outbound.put(message)
+        self._wire.flush_soon()
+
+    def acknowledge(self, msg_id: str) -> None:
+        self._outbound.reply(Ack(msg_id, self._timestamp()))
+        if not self._reading:
+            self._flush()
+
+    def ping(self) -> None:
+        ping = Ping(str(uuid.uuid4()), self._timestamp())
+        self._keepalive.pinged(ping.msg_id)
+        self._outbound.put_first(ping)
+        self._flush()
+
+    def leave(self, ending: Ending, reason: str) -> None:
+        if self._session.state in (State.LEAVING, State.LEFT):
+            return
+        self.closed = self.closed or Closed(ending, reason)
+        self._outbound.finish(self._session.leave(str(uuid.uuid4()), reason))
+        self._set_deadline(LEAVE_TIMEOUT, self._hang_up)
+        self._flush()
+
+    def drop(self, reason: str) -> None:
+        """Hang up on a peer that keeps us waiting for its HELLO."""
+        self._give_up(reason, Ending.SILENT)
+
+    def pause(self) -> None:
+        self._wire.pause("owner")
+
+    def resume(self) -> None:
+        self._wire.resume("owner")
+
+    # Transport to session
+
+    def connectionMade(self) -> None:
+        transport = cast(Transport, self.transport)
+        self._wire = Wire(self._clock, transport, self._outbound, self._written)
+        self.heard_at = self._clock.seconds()
+        self._set_deadline(self._settings.handshake_timeout, self._handshake_expired)
+        if self.role is Role.DIALLER:
+            self._outbound.put_first(self._session.hello())
+            self._flush()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard_at = self._clock.seconds()
+        self._reading = True
+        try:
+            LineOnlyReceiver.dataReceived(self, data)
+        finally:
+            self._reading = False
+        self._flush()
+
+    def lineReceived(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        self._lines_since_hello_ok += 1
+        try:
+            message = self._session.receive(line)
+        except RemoteProtocolError as error:
+            self._complain(error)
+            return
+        if message is not None:
+            self._DISPATCH[type(message)](self, message)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._give_up(f"a line of more than {MAX_LINE} bytes")
+
+    def connectionLost(self, reason: Failure = Failure(Exception("lost"))) -> None:  # noqa: B008
+        self._set_deadline(None)
+        self._wire.gone()
+        if self._pinging.running:
+            self._pinging.stop()
+        state = self._session.state
+        self._session.close()
+        self.closed = self.closed or self._ending_by_transport(state, reason)
+        self._owner.closed(self, self.closed)
+
+    # What the peer said
+
+    def _on_hello(self, message: Hello) -> None:
+        self._owner.identified(self)
+
+    def _on_hello_ok(self, message: HelloOk) -> None:
+        self._lines_since_hello_ok = 0
+        self._outbound.pipelined = self.modern
+        self._outbound.open = True
+        self._owner.established(self)
+        self._start_talking()
+
+    def _on_hello_reject(self, message: HelloReject) -> None:
+        self.leave(Ending.REFUSED, visible(message.reason, 200))
+
+    def _on_ping(self, message: Ping) -> None:
+        self._learn_from(message)
+        self._outbound.reply(Pong(message.msg_id, self._timestamp()))
+
+    def _on_pong(self, message: Pong) -> None:
+        self._learn_from(message)
+        self._outbound.answered(message.msg_id)
+        seconds = self._keepalive.ponged(message.msg_id, self._clock.seconds())
+        if seconds is not None:
+            self._owner.measured(self, seconds)
+
+    def _on_ack(self, message: Ack) -> None:
+        self._outbound.answered(message.msg_id)
+        self._owner.received(self, message)
+
+    def _on_talk(self, message: Send | Pub | Relay) -> None:
+        self._owner.received(self, message)
+
+    def _on_bye(self, message: Bye) -> None:
+        self.closed = self.closed or self._ending_by_bye(message)
+        self._outbound.finish(self._session.leave_answer(message))
+        self._wire.hang_up_when_written()
+
+    def _on_bye_ok(self, message: ByeOk) -> None:
+        self._hang_up()
+
+    _DISPATCH: ClassVar[dict[type, Callable[["ChatProtocol", Any], None]]] = {
+        Hello: _on_hello,
+        HelloOk: _on_hello_ok,
+        HelloReject: _on_hello_reject,
+        Ping: _on_ping,
+        Pong: _on_pong,
+        Send: _on_talk,
+        Pub: _on_talk,
+        Relay: _on_talk,
+        Ack: _on_ack,
+        Bye: _on_bye,
+        ByeOk: _on_bye_ok,
+    }
+
+    def _learn_from(self, message: Ping | Pong) -> None:
+        """Recognise the program that must not be sent a PUB (2.10)."""
+        if isinstance(message.timestamp, float) and not self.modern and self.peer is not None:
+            self._outbound.pub_as_send_to = self.peer
+
+    # Beginnings and ends
+
+    def _start_talking(self) -> None:
+        self.established_at = self._clock.seconds()
+        self._set_deadline(None)
+        self._pinging.start(self._settings.ping_interval).addErrback(
+            lambda failure: self.log.failure("keep-alive stopped", failure)
+        )
+
+    def _keep_alive(self) -> None:
+        if self._keepalive.dead:
+            self.leave(Ending.DEAD, "no answer to two PINGs")
+        else:
+            self.ping()
+
+    def _handshake_expired(self) -> None:
+        awaited = "HELLO_OK" if self.role is Role.DIALLER else "HELLO"
+        reason = f"no {awaited} within {self._settings.handshake_timeout:g} s"
+        self._give_up(reason, Ending.SILENT)
+
+    def _complain(self, error: RemoteProtocolError) -> None:
+        self._bad_lines += 1
+        self.log.warn(
+            "[Session] {who}: {error}", who=visible(self.peer or str(self.address)), error=error
+        )
+        talking = self._session.state in (State.TALKING, State.LEAVING)
+        if not talking or self._bad_lines > MAX_BAD_LINES:
+            self._give_up(str(error))
+
+    def _give_up(self, reason: str, ending: Ending = Ending.BROKEN) -> None:
+        """Tell the other side what it did, and hang up without listening any more."""
+        if self._session.state is State.LEFT:
+            return
+        self.closed = self.closed or Closed(ending, reason)
+        if self._session.state is State.AWAIT_HELLO:
+            self._outbound.put_first(HelloReject(reason, self._session.me))
+        if self._session.state is not State.LEAVING:
+            self._outbound.finish(self._session.leave(str(uuid.uuid4()), reason))
+        self._session.close()
+        self._buffer = b""
+        self._wire.pause("broken")
+        self._wire.hang_up_when_written()
+        self._set_deadline(LEAVE_TIMEOUT, self._hang_up)
+        self._flush()
+
+    def _hang_up(self) -> None:
+        self._session.close()
+        self._wire.hang_up()
+
+    def _ending_by_bye(self, bye: Bye) -> Closed:
+        reason = visible(bye.reason, 200)
+        if self.role is Role.DIALLER and self.established_at is None:
+            return Closed(Ending.REFUSED, reason)
+        if bye.reason == DUPLICATE:
+            return Closed(Ending.DUPLICATE, reason)
+        return Closed(Ending.PEER_LEFT, reason)
+
+    def _ending_by_transport(self, state: State, reason: Failure) -> Closed:
+        """Judge a close that no BYE announced; some mean that we are connected already (2.4)."""
+        clean = reason.check(ConnectionDone) is not None
+        if self.role is Role.DIALLER and clean:
+            if state is State.AWAIT_HELLO_OK:
+                return Closed(Ending.REFUSED, "closed instead of HELLO_OK")
+            if self._lines_since_hello_ok == 0 and state is State.TALKING:
+                return Closed(Ending.REFUSED, "closed behind HELLO_OK")
+        return Closed(Ending.LOST, "closed without BYE" if clean else reason.getErrorMessage())
+
+    # Session to transport
+
+    def _flush(self) -> None:
+        """Write what may be written; while a read is worked on, only once at its end."""
+        if not self._reading:
+            self._wire.flush()
+
+    def _written(self, message: Message, now: float) -> None:
+        if type(message) is Send:
+            self._owner.written(self, message)
+        elif type(message) is Ping:
+            self._keepalive.written(message.msg_id, now)
+
+    # Small things
+
+    def _timestamp(self) -> str:
+        return self._settings.wall_clock().isoformat(timespec="milliseconds")[:23] + "Z"
+
+    def _set_deadline(
+        self, seconds: float | None, call: Callable[[], object] | None = None
+    ) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
+        if seconds is not None and call is not None:
+            self._deadline = self._clock.callLater(seconds, call)

@@ -1,0 +1,373 @@
+"""The chat wing as a service: listens, dials, keeps links to peers and carries messages.
+
+Its owner tells it what discovery found, and hears of it by events.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
+from twisted.logger import Logger
+
+from p2pchat import __version__
+from p2pchat.api import LinkInfo, PeerInfo
+from p2pchat.chat.delivery import Deliveries
+from p2pchat.chat.dialer import FIRST_PAUSE, Dialer
+from p2pchat.chat.factory import Admission, ChatServerFactory
+from p2pchat.chat.link import Closed, Ending, Link
+from p2pchat.chat.messages import Ack, Pub, Relay, Send
+from p2pchat.chat.peers import Peer, PeerTable
+from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol, LinkSettings
+from p2pchat.chat.router import Router
+from p2pchat.chat.session import Role
+from p2pchat.chat.switchboard import Switchboard
+from p2pchat.chat.wire import HANG_UP_TIMEOUT
+from p2pchat.config import Config
+from p2pchat.errors import RequestError, StartError
+from p2pchat.events import Listener, PeerDown, PeerUp
+from p2pchat.identity import Address, PeerId, namespace_of
+from p2pchat.text import visible
+
+AGENT = f"p2pchat/{__version__}"
+
+#: How a link must have ended for its peer to be dialled again by backoff; after the others only
+#: discovery or /reconnect does it (docs/protocols.md, 2.4 and 2.9).
+REDIAL_AFTER = frozenset({Ending.LOST, Ending.DEAD, Ending.SILENT})
+
+
+class ChatService(MultiService):
+    """All links of a node, and what goes over them."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        rng: Random,
+        wall_clock: Callable[[], datetime],
+        me: PeerId,
+        config: Config,
+        report: Listener,
+    ) -> None:
+        MultiService.__init__(self)
+        self.me = me
+        self.local = Address(config.peer.bind, config.peer.port)
+        self._tcp: IReactorTCP = reactor
+        self._clock: IReactorTime = reactor
+        self._rng = rng
+        self._wall_clock = wall_clock
+        self._config = config
+        self._report = report
+        self._public_ips: set[str] = set()
+        self._port: IListeningPort | None = None
+        self._live: dict[ChatProtocol, None] = {}
+        self._all_closed: Deferred[None] | None = None
+        limits, connection = config.limits, config.connection
+        self._settings = LinkSettings(
+            me=me,
+            agent=AGENT,
+            handshake_timeout=limits.handshake_timeout,
+            ping_interval=connection.ping_interval,
+            answer_timeout=connection.ack_timeout,
+            queue_messages=limits.queue_messages,
+            queue_bytes=limits.queue_bytes,
+            wall_clock=wall_clock,
+        )
+        self._admission = Admission(
+            limits.max_links, limits.max_links_per_ip, limits.max_handshakes_per_ip
+        )
+        self._peers = PeerTable(limits.max_known_peers)
+        self._switchboard = Switchboard(reactor, me, self._peers, self)
+        deliveries = Deliveries(connection.ack_timeout, limits.max_pending)
+        self._router = Router(reactor, wall_clock, me, self._peers, deliveries, report)
+        self._dialer = Dialer(
+            reactor, rng, connection, limits.handshake_timeout, config.peer.bind, self
+        )
+        self._dialer.setServiceParent(self)
+
+    # Starting and stopping
+
+    def listen(self, *, any_port: bool) -> None:
+        """Open the configured port, or, with any_port, a free one if that is taken.
+
+        Raises StartError if no port can be had.
+        """
+        factory = ChatServerFactory(self._admission, self._build_accepted)
+        bind, port = self._config.peer.bind, self._config.peer.port
+        try:
+            self._port = self._tcp.listenTCP(port, factory, interface=bind)
+        except CannotListenError as error:
+            if not any_port:
+                raise StartError(
+                    f"cannot listen on {Address(bind or '0.0.0.0', port)}: "
+                    f"{error.socketError}; choose another --port, or leave it out for a free one"
+                ) from error
+            self._port = self._listen_anywhere(factory, bind)
+        host: Any = self._port.getHost()
+        self.local = Address(host.host, host.port)
+
+    def _listen_anywhere(self, factory: ChatServerFactory, bind: str) -> IListeningPort:
+        try:
+            return self._tcp.listenTCP(0, factory, interface=bind)
+        except CannotListenError as error:
+            raise StartError(f"cannot listen on {bind or 'any address'}: {error}") from error
+
+    async def leave(self) -> None:
+        """Stop dialling and listening, say BYE on every link and wait until all are closed.
+
+        Bounded: a link that does not close by itself is aborted after two seconds.
+        """
+        self._dialer.stopService()
+        self._switchboard.stop()
+        if self._port is not None:
+            await _as_deferred(self._port.stopListening())
+            self._port = None
+        for link in list(self._live):
+            link.leave(Ending.WE_LEFT, "leaving")
+        if self._live:
+            self._all_closed = Deferred()
+            guard = self._clock.callLater(2 * (LEAVE_TIMEOUT + HANG_UP_TIMEOUT), self._stop_waiting)
+            await self._all_closed
+            if guard.active():
+                guard.cancel()
+        self._router.stop()
+
+    def _stop_waiting(self) -> None:
+        if self._all_closed is not None:
+            waiting, self._all_closed = self._all_closed, None
+            waiting.callback(None)
+
+    # What the node asks
+
+    def discovered(self, peer_id: PeerId, address: Address) -> None:
+        """Note that discovery shows a peer, and dial it if we have no link to it."""
+        if peer_id == self.me:
+            return
+        peer = self._peers.meet(peer_id, self._clock.seconds())
+        new = peer.learn_address(address)
+        if peer.links or self._is_crowded(peer_id):
+            return
+        once = (peer.stale or peer.left) and not new
+        self._dial(peer, self._rng.uniform(*FIRST_PAUSE), once=once)
+
+    def set_public_ip(self, ip: str) -> None:
+        """Note an address under which others see this machine: peers may share it (same host)."""
+        self._public_ips.add(ip)
+
+    def find(self, peer_id: PeerId) -> Peer | None:
+        return self._peers.get(peer_id)
+
+    def known_ids(self) -> list[PeerId]:
+        return [peer.peer_id for peer in self._peers]
+
+    def send(self, peer_id: PeerId, text: str) -> str:
+        """Send text to a known peer; RequestError if it is unknown or can't be taken."""
+        peer = self._peers.get(peer_id)
+        if peer is None:
+            raise RequestError(f"no peer {visible(peer_id)} is known; /peers asks for the latest")
+        return self._router.send(peer, text)
+
+    def publish(self, target: str, text: str) -> tuple[str, int]:
+        """Publish to `*` or `#namespace`."""
+        namespace = None if target == "*" else target.removeprefix("#")
+        return self._router.publish(target, self._peers.connected(namespace), text)
+
+    def reconnect(self) -> int:
+        """Dial every known peer that has no link; return how many."""
+        dialled = 0
+        for peer in self._peers:
+            if peer.addresses and not peer.links:
+                self._dialer.cancel(peer.peer_id)
+                peer.stale = False
+                self._dial(peer, 0.0)
+                dialled += 1
+        return dialled
+
+    @property
+    def pending(self) -> int:
+        """Count the messages under way."""
+        return self._router.pending
+
+    @property
+    def handshakes(self) -> int:
+        """Count the accepted connections that have not said who they are."""
+        return self._admission.silent
+
+    def peer_infos(self) -> list[PeerInfo]:
+        now = self._clock.seconds()
+        infos = [
+            PeerInfo(
+                peer_id=peer.peer_id,
+                state=peer.state(self._dialer.is_dialling(peer.peer_id)),
+                addresses=[str(address) for address in peer.addresses],
+                modern=peer.modern,
+                last_seen=now - peer.last_seen,
+                rtt=peer.rtt.info(),
+            )
+            for peer in self._peers
+        ]
+        return sorted(infos, key=lambda info: (info.state != "connected", info.peer_id))
+
+    def link_infos(self) -> list[LinkInfo]:
+        now = self._clock.seconds()
+        return [
+            LinkInfo(
+                peer_id=peer.peer_id,
+                direction=link.role.value,
+                address=str(link.address),
+                modern=link.modern,
+                agent=link.agent,
+                age=now - (link.established_at or now),
+                queued=link.queued,
+            )
+            for peer in self._peers.connected()
+            for link in peer.links
+        ]
+
+    # Links report (LinkOwner)
+
+    def identified(self, link: Link) -> None:
+        assert isinstance(link, ChatProtocol)
+        self._admission.spoke(link)
+        self._switchboard.judge(link)
+
+    def established(self, link: Link) -> None:
+        assert link.peer is not None
+        self._dialer.established(link.peer)
+        self._switchboard.judge(link)
+
+    def received(self, link: Link, message: Send | Pub | Ack | Relay) -> None:
+        peer = self._peers.get(link.peer) if link.peer is not None else None
+        if peer is not None:
+            self._router.received(peer, link, message)
+
+    def measured(self, link: Link, seconds: float) -> None:
+        peer = self._peers.get(link.peer) if link.peer is not None else None
+        if peer is None:
+            return
+        peer.rtt.add(seconds)
+        self.log.info(
+            "[KeepAlive] PONG from {peer}, RTT: {rtt:.1f} ms",
+            peer=visible(peer.peer_id),
+            rtt=seconds * 1000,
+        )
+        self._switchboard.answered(link)
+
+    def written(self, link: Link, message: Send) -> None:
+        self._router.written(message)
+
+    def closed(self, link: Link, closed: Closed) -> None:
+        assert isinstance(link, ChatProtocol)
+        self._admission.left(link)
+        self._live.pop(link, None)
+        self._switchboard.closed(link, closed)
+        if not self._live:
+            self._stop_waiting()
+
+    # The switchboard reports (SwitchboardListener)
+
+    def link_up(self, peer: Peer, link: Link) -> None:
+        peer.stale = peer.left = False
+        peer.modern = link.modern
+        self._dialer.cancel(peer.peer_id)
+        server = "PeerServer" if link.role is Role.LISTENER else "PeerClient"
+        words = "Inbound" if link.role is Role.LISTENER else "Outbound"
+        self.log.info(
+            "[{server}] {words} connected: {peer} ({address}, {agent})",
+            server=server,
+            words=words,
+            peer=visible(peer.peer_id),
+            address=link.address,
+            agent=link.agent or "legacy",
+        )
+        if len(peer.links) == 1:
+            self._report_up(peer, link)
+        self._router.link_up(peer, link)
+
+    def link_down(self, peer: Peer, link: Link, closed: Closed) -> None:
+        peer.left = closed.ending is Ending.PEER_LEFT
+        peer.last_seen = self._clock.seconds()
+        self.log.info(
+            "[Link] {peer} ({direction}) closed: {why}: {reason}",
+            peer=visible(peer.peer_id),
+            direction=link.role.value,
+            why=closed.ending.value,
+            reason=closed.reason,
+        )
+        self._router.link_down(peer, link)
+        if peer.links or closed.ending is Ending.DUPLICATE:
+            return
+        self._report(PeerDown(time=self._wall_clock(), peer_id=peer.peer_id, reason=_words(closed)))
+        if closed.ending in REDIAL_AFTER:
+            self._dial(peer, self._config.connection.reconnect_backoff_base)
+
+    # The dialer asks (DialerListener)
+
+    def build_link(self, peer: PeerId, address: Address) -> ChatProtocol:
+        return self._build(Role.DIALLER, address, peer)
+
+    def is_dialling_us(self, address: Address) -> bool:
+        return self._admission.is_dialling(address.host)
+
+    def wants_redial(self, peer: PeerId, closed: Closed) -> bool:
+        known = self._peers.get(peer)
+        return known is not None and not known.links and closed.ending in REDIAL_AFTER
+
+    def gave_up(self, peer: PeerId) -> None:
+        known = self._peers.get(peer)
+        if known is not None:
+            known.stale = True
+        self.log.info("[PeerClient] {peer} cannot be reached: stale", peer=visible(peer))
+
+    # Within
+
+    def _build_accepted(self, address: Address) -> ChatProtocol:
+        return self._build(Role.LISTENER, address, None)
+
+    def _build(self, role: Role, address: Address, expected: PeerId | None) -> ChatProtocol:
+        link = ChatProtocol(self._clock, self._settings, self, role, address, expected)
+        self._live[link] = None
+        return link
+
+    def _dial(self, peer: Peer, delay: float, *, once: bool = False) -> None:
+        self._dialer.dial(peer.peer_id, self._candidates(peer), delay, once=once)
+
+    def _candidates(self, peer: Peer) -> Sequence[Address]:
+        """Return where to dial a peer; one behind our own address may be on this very host."""
+        candidates = list(peer.addresses)
+        for address in peer.addresses:
+            here = Address("127.0.0.1", address.port)
+            if address.host in self._public_ips and here not in candidates:
+                candidates.append(here)
+        return candidates
+
+    def _is_crowded(self, peer_id: PeerId) -> bool:
+        """Tell whether we dial enough peers; those of our own namespace get twice the room."""
+        room = self._config.limits.max_dialled_peers
+        if namespace_of(peer_id) == namespace_of(self.me):
+            room *= 2
+        return self._dialer.count >= room
+
+    def _report_up(self, peer: Peer, link: Link) -> None:
+        self._report(
+            PeerUp(
+                time=self._wall_clock(),
+                peer_id=peer.peer_id,
+                direction=link.role.value,
+                address=str(link.address),
+                modern=link.modern,
+            )
+        )
+
+
+def _words(closed: Closed) -> str:
+    return f"{closed.ending.value} ({closed.reason})" if closed.reason else closed.ending.value
+
+
+def _as_deferred(result: Any) -> "Deferred[Any]":
+    return result if isinstance(result, Deferred) else succeed(result)

@@ -1,0 +1,242 @@
+"""The node: joins chat and rendezvous, and is what front ends talk to (NodeApi)."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from p2pchat import __version__
+from p2pchat.api import LinkInfo, PeerInfo, Status
+from p2pchat.chat.service import ChatService
+from p2pchat.config import Config, rendezvous_servers
+from p2pchat.errors import RequestError
+from p2pchat.events import Event, Level, Listener, Notice, PeerDown, Ready
+from p2pchat.identity import Address, PeerId, is_name, make_peer_id, name_of
+from p2pchat.logs import Logs
+from p2pchat.rendezvous.service import Found, RendezvousService
+from p2pchat.text import visible
+
+#: How often settled() looks whether anything is under way, in seconds.
+SETTLE_INTERVAL = 0.05
+
+
+class Node(MultiService):
+    """One peer of the network.
+
+    `any_port`: take a free port if the configured one is taken. `stop` ends the process. Everything
+    outside is handed in, so that many nodes can run in one process on a simulated reactor.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        rng: Random,
+        wall_clock: Callable[[], datetime],
+        config: Config,
+        logs: Logs,
+        stop: Callable[[], None],
+        *,
+        any_port: bool = False,
+    ) -> None:
+        MultiService.__init__(self)
+        if config.peer.name is None:
+            raise ValueError("a node needs a name")
+        self._me = make_peer_id(config.peer.name, config.peer.namespace)
+        self._reactor = reactor
+        self._clock: IReactorTime = reactor
+        self._rng = rng
+        self._wall_clock = wall_clock
+        self._config = config
+        self._logs = logs
+        self._stop = stop
+        self._any_port = any_port
+        self._started = 0.0
+        self._listeners: list[Listener] = []
+        self._rendezvous: list[RendezvousService] = []
+        self._console: IService | None = None
+        self._chat = ChatService(reactor, rng, wall_clock, self._me, config, self.report)
+        self._chat.setServiceParent(self)
+
+    # Starting and stopping
+
+    def set_console(self, console: IService) -> None:
+        """Set the front end that starts after all else and stops after all else."""
+        self._console = console
+
+    def privilegedStartService(self) -> None:
+        """Open the port; StartError if it can't be had."""
+        self._chat.listen(any_port=self._any_port)
+        MultiService.privilegedStartService(self)
+
+    def startService(self) -> None:
+        self._started = self._clock.seconds()
+        MultiService.startService(self)
+        if self._console is not None:
+            self._console.startService()
+        local = self._chat.local
+        self.log.info("[Node] {me} listens on {local}", me=visible(self._me), local=local)
+        self.report(
+            Ready(time=self._wall_clock(), peer_id=self._me, host=local.host, port=local.port)
+        )
+        if local.port != self._config.peer.port:
+            self.notice("info", f"port {self._config.peer.port} is taken; using {local.port}")
+        for server in rendezvous_servers(self._config.rendezvous):
+            self._start_rendezvous(server)
+
+    def stopService(self) -> "Deferred[None]":
+        """Leave in order: rendezvous and peers first, the console last; bounded in time."""
+        return Deferred.fromCoroutine(self._stop_in_order())
+
+    async def _stop_in_order(self) -> None:
+        self.log.info("[Node] {me} is leaving", me=visible(self._me))
+        rendezvous = [maybeDeferred(service.stopService) for service in self._rendezvous]
+        await DeferredList(
+            [*rendezvous, Deferred.fromCoroutine(self._chat.leave())], consumeErrors=True
+        )
+        await maybeDeferred(MultiService.stopService, self)
+        if self._console is not None:
+            await maybeDeferred(self._console.stopService)
+
+    def _start_rendezvous(self, server: Address) -> None:
+        service = RendezvousService(
+            self._reactor,
+            self._rng,
+            server=server,
+            name=name_of(self._me),
+            namespace=self._config.peer.namespace,
+            port=self._chat.local.port,
+            discovery_interval=self._config.connection.discovery_interval,
+            embedded=self._config.rendezvous.embedded,
+            bind=self._config.peer.bind,
+            listener=self,
+        )
+        self._rendezvous.append(service)
+        service.startService()
+
+    # Events
+
+    def subscribe(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def report(self, event: Event) -> None:
+        """Tell every listener; one that fails is logged and harms no other."""
+        if isinstance(event, PeerDown):
+            for service in self._rendezvous:
+                service.peer_lost()
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001  # a front end's bug must not cost a message
+                self.log.failure("a front end failed on {event!r}", event=event)
+
+    # The rendezvous wing reports (RendezvousListener)
+
+    def discovered(self, found: Sequence[Found]) -> None:
+        for entry in found:
+            self._chat.discovered(entry.peer_id, entry.address)
+
+    def public_ip(self, ip: str) -> None:
+        self._chat.set_public_ip(ip)
+
+    def notice(self, level: Level, text: str) -> None:
+        self.log.info("[Node] {text}", text=text)
+        self.report(Notice(time=self._wall_clock(), level=level, text=text))
+
+    # What front ends ask (NodeApi)
+
+    @property
+    def peer_id(self) -> PeerId:
+        return self._me
+
+    def peers(self) -> list[PeerInfo]:
+        return self._chat.peer_infos()
+
+    def links(self) -> list[LinkInfo]:
+        return self._chat.link_infos()
+
+    def status(self) -> Status:
+        links = self._chat.link_infos()
+        return Status(
+            peer_id=self._me,
+            version=__version__,
+            host=self._chat.local.host,
+            port=self._chat.local.port,
+            uptime=self._clock.seconds() - self._started,
+            peers=len({link.peer_id for link in links}),
+            links=len(links),
+            handshakes=self._chat.handshakes,
+            pending=self._chat.pending,
+            rendezvous=[service.info() for service in self._rendezvous],
+            log_level=self._logs.level,
+            log_file=self._logs.destination,
+        )
+
+    def discover(self) -> "Deferred[None]":
+        asked = DeferredList(
+            [service.discover() for service in self._rendezvous], consumeErrors=True
+        )
+        return asked.addCallback(lambda _: None)
+
+    def resolve(self, name: str) -> PeerId:
+        known = self._chat.known_ids()
+        exact = PeerId(name)
+        if exact in known:
+            return exact
+        matches = [peer for peer in known if name_of(peer) == name]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            choices = ", ".join(visible(peer) for peer in sorted(matches))
+            raise RequestError(f"{visible(name)} is ambiguous: {choices}")
+        if name in (self._me, name_of(self._me)):
+            raise RequestError(f"{visible(name)} is you")
+        raise RequestError(self._unknown(name, known))
+
+    def _unknown(self, name: str, known: list[PeerId]) -> str:
+        names = {candidate: peer for peer in known for candidate in (peer, name_of(peer))}
+        nearest = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {visible(names[nearest[0]])}?" if nearest else "; /peers lists all"
+        return f"no peer {visible(name)} is known{hint}"
+
+    def send(self, peer: PeerId, text: str) -> str:
+        return self._chat.send(peer, text)
+
+    def publish(self, target: str, text: str) -> tuple[str, int]:
+        if target != "*" and not (target.startswith("#") and is_name(target[1:])):
+            raise RequestError(f"{visible(target)!r} is neither * nor #namespace")
+        return self._chat.publish(target, text)
+
+    def reconnect(self) -> int:
+        return self._chat.reconnect()
+
+    def set_log_level(self, level: str) -> None:
+        self._logs.set_level(level)
+
+    def settled(self, timeout: float) -> "Deferred[bool]":
+        return Deferred.fromCoroutine(self._settle(timeout))
+
+    async def _settle(self, timeout: float) -> bool:
+        deadline = self._clock.seconds() + timeout
+        looking = LoopingCall(
+            lambda: (
+                looking.stop() if self._is_settled() or self._clock.seconds() >= deadline else None
+            )
+        )
+        looking.clock = self._clock
+        await looking.start(SETTLE_INTERVAL)
+        return self._is_settled()
+
+    def _is_settled(self) -> bool:
+        return self._chat.pending == 0 and not any(link.queued for link in self.links())
+
+    def leave(self) -> None:
+        self._stop()

@@ -1,0 +1,245 @@
+"""The twistd plugin: command line -> Config -> Node."""
+
+import contextlib
+import errno
+import fcntl
+import getpass
+import os
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from random import SystemRandom
+from typing import IO, Any, ClassVar
+from urllib.parse import quote
+
+import platformdirs
+from twisted.application.service import IServiceCollection
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import ILogObserver
+from twisted.python import usage
+
+from p2pchat import __version__
+from p2pchat.config import (
+    Config,
+    find_config_file,
+    load_file,
+    make_config,
+)
+from p2pchat.errors import ConfigError, P2PChatError, StartError
+from p2pchat.identity import Address, is_name, make_peer_id
+from p2pchat.logs import Logs
+from p2pchat.node import Node
+from p2pchat.ui.console import make_console
+
+CONSOLES = ("auto", "tty", "plain", "json", "none")
+
+
+class Options(usage.Options):
+    """The command line of `twistd p2pchat`."""
+
+    synopsis = "[-n] p2pchat [options]"
+    longdesc = (
+        "A chat node without a server in the middle. Settings are read from --config, else "
+        "./config.json, else the user's configuration folder; options come before them."
+    )
+    optParameters: ClassVar[list[list[object]]] = [
+        ["name", None, None, "Your name on the network [your login name]"],
+        ["namespace", None, None, "The group you belong to [CIC]"],
+        ["port", None, None, "Listen for peers on this port [4000, or a free one]"],
+        ["bind", None, None, "Listen on this IP address only [all]"],
+        ["config", None, None, "Read this configuration file"],
+        ["data-dir", None, None, "Keep history, log and pid file here"],
+        ["log-level", None, None, "DEBUG, INFO, WARNING or ERROR [INFO]"],
+        ["log-file", None, None, "Write the log here; - is standard output [in the data folder]"],
+        ["console", None, "auto", f"How to talk to you: {', '.join(CONSOLES)}"],
+    ]
+    optFlags: ClassVar[list[list[object]]] = [
+        ["no-rendezvous", None, "Use no rendezvous server: only wait for others"],
+    ]
+
+    def __init__(self) -> None:
+        usage.Options.__init__(self)
+        self.servers: list[str] = []
+        self.settings = Config()
+        self.data_dir = Path()
+        self.lock: IO[str] | None = None
+
+    def opt_rendezvous(self, server: str) -> None:
+        """Find peers through this server, HOST:PORT; may be given several times [127.0.0.1:8080]"""
+        self.servers.append(server)
+
+    def opt_version(self) -> None:
+        """Print the version of p2pchat and exit."""
+        print(f"p2pchat {__version__}")
+        sys.exit(0)
+
+    def postOptions(self) -> None:
+        """Make the configuration, and what has to be done before twistd goes on."""
+        _install_reactor()
+        try:
+            self.settings = _configure(self, self.servers)
+            self.data_dir = _data_dir(self["data-dir"], self.settings)
+            self.lock = _lock(self.data_dir, self.settings)
+        except P2PChatError as error:
+            raise SystemExit(f"p2pchat: {error}") from error
+        if self.parent is not None and self.parent["pidfile"] == "twistd.pid":
+            pidfile = self.data_dir / "twistd.pid"
+            # nobody else runs here, as we hold the lock: what is left is of a crash
+            pidfile.unlink(missing_ok=True)
+            self.parent["pidfile"] = str(pidfile)
+
+
+class NodeService(Node):
+    """A node as twistd starts it: it brings its own log, and fails with one line."""
+
+    def __init__(self, *args: Any, observer: ILogObserver | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._observer = observer
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """Give the application our log, unless twistd was told to use another."""
+        if self._observer is not None:
+            parent.setComponent(ILogObserver, self._observer)  # type: ignore[attr-defined]
+        Node.setServiceParent(self, parent)
+
+    def privilegedStartService(self) -> None:
+        try:
+            super().privilegedStartService()
+        except StartError as error:
+            raise SystemExit(f"p2pchat: {error}") from error
+
+
+def makeService(options: Options) -> Node:
+    """Build the node that twistd runs."""
+    from twisted.internet import reactor
+
+    config = options.settings
+    parent: Any = options.parent or {}
+    explicit_port = options["port"] is not None or config.peer.port != Config().peer.port
+    try:
+        if explicit_port:
+            _check_port(config)
+        logs = Logs(
+            config.logging.file or str(options.data_dir / "p2pchat.log"), config.logging.level
+        )
+    except P2PChatError as error:
+        raise SystemExit(f"p2pchat: {error}") from error
+
+    def stop() -> None:
+        with contextlib.suppress(ReactorNotRunning):
+            reactor.stop()
+
+    return NodeService(
+        reactor,
+        SystemRandom(),
+        lambda: datetime.now(UTC),
+        config,
+        logs,
+        stop,
+        any_port=not explicit_port,
+        observer=None if parent.get("logfile") or parent.get("syslog") else logs.observer,
+    )
+
+
+def _install_reactor() -> None:
+    """Choose asyncio's event loop, which the terminal can share, if no reactor is chosen yet."""
+    if "twisted.internet.reactor" not in sys.modules:
+        from twisted.internet import asyncioreactor
+
+        asyncioreactor.install()
+
+
+def _configure(options: usage.Options, servers: list[str]) -> Config:
+    named = options["config"]
+    user_dir = platformdirs.user_config_path("p2pchat")
+    path = Path(named) if named else find_config_file(Path.cwd(), user_dir)
+    content = load_file(path) if path is not None else {}
+    config = make_config(content, _overrides(options, servers))
+    if config.peer.name is None:
+        config = make_config(content, {**_overrides(options, servers), "peer.name": _login_name()})
+    if options["console"] not in CONSOLES:
+        raise ConfigError(f"--console: expected {', '.join(CONSOLES)}, got {options['console']!r}")
+    return config
+
+
+def _overrides(options: usage.Options, servers: list[str]) -> dict[str, Any]:
+    """Return what the command line sets, by the key it stands for."""
+    keys = {
+        "name": "peer.name",
+        "namespace": "peer.namespace",
+        "port": "peer.port",
+        "bind": "peer.bind",
+        "log-level": "logging.level",
+        "log-file": "logging.file",
+    }
+    overrides = {
+        key: options[option] for option, key in keys.items() if options[option] is not None
+    }
+    if "peer.port" in overrides and options["port"].isdecimal():
+        overrides["peer.port"] = int(options["port"])
+    if "logging.level" in overrides:
+        overrides["logging.level"] = overrides["logging.level"].upper()
+    if options["no-rendezvous"]:
+        overrides["rendezvous.servers"] = []
+    elif servers:
+        overrides["rendezvous.servers"] = servers
+    return overrides
+
+
+def _login_name() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = ""
+    if not is_name(name):
+        raise ConfigError("your login name cannot be used here; give a --name")
+    return name
+
+
+def _data_dir(option: str | None, config: Config) -> Path:
+    """Return the folder of this node, made if need be and closed to others."""
+    me = make_peer_id(config.peer.name or "", config.peer.namespace)
+    default = platformdirs.user_data_path("p2pchat") / quote(me, safe=" @")
+    path = Path(option).absolute() if option else default
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"data folder {path}: {error.strerror or error}") from error
+    return path
+
+
+def _lock(data_dir: Path, config: Config) -> IO[str]:
+    """Hold the data folder for as long as this process lives; StartError if another one does."""
+    try:
+        lock = (data_dir / "lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        me = make_peer_id(config.peer.name or "", config.peer.namespace)
+        raise StartError(
+            f"{me} is running already with the data folder {data_dir}; choose another --name"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"data folder {data_dir}: {error.strerror or error}") from error
+    return lock
+
+
+def _check_port(config: Config) -> None:
+    """Find out before twistd goes into the background whether the port can be had."""
+    bind, port = config.peer.bind, config.peer.port
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bind, port))
+            probe.listen(1)
+        except OSError as error:
+            place = Address(bind or "0.0.0.0", port)
+            hint = (
+                "; choose another --port, or leave it out for a free one"
+                if error.errno in (errno.EADDRINUSE, errno.EACCES)
+                else ""
+            )
+            raise StartError(
+                f"cannot listen on {place}: {os.strerror(error.errno or 0)}{hint}"
+            ) from error
