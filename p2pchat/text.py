@@ -7,8 +7,8 @@ a line read as another. Both are shown as escapes. Everything else stays as it w
 import re
 
 # Control characters (C0, DEL, C1), line and paragraph separators, bidirectional embeddings,
-# overrides and isolates, surrogates, the byte order mark and interlinear annotation. Direction marks (U+200E,
-# U+200F) and tag characters stay: honest right-to-left text and some flags need them.
+# overrides and isolates, surrogates, the byte order mark and interlinear annotation. Direction
+# marks (U+200E, U+200F) and tag characters stay: right-to-left text and some flags need them.
 _HOSTILE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )

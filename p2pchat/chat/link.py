@@ -1,5 +1,6 @@
 """The seam between links and their owner: what may be asked of a link, and what it reports."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -29,6 +30,10 @@ class Closed(NamedTuple):
 
     ending: Ending
     reason: str
+
+
+#: What peers say to each other, as opposed to what keeps the link.
+Talk = Send | Pub | Ack | Relay
 
 
 class Link(Protocol):
@@ -62,8 +67,8 @@ class Link(Protocol):
     def queue(self, message: Send | Pub) -> None:
         """Queue a message; QueueFullError or LocalProtocolError if it can't be taken."""
 
-    def acknowledge(self, msg_id: str) -> None:
-        """Answer a SEND; it is written at the end of the read that is being worked on."""
+    def acknowledge(self, msg_ids: Sequence[str]) -> None:
+        """Answer SENDs, in this order."""
 
     def ping(self) -> None:
         """Send a PING now, to learn whether the other side is still there."""
@@ -87,8 +92,8 @@ class LinkOwner(Protocol):
     def established(self, link: Link) -> None:
         """A peer that we dialled said HELLO_OK."""
 
-    def received(self, link: Link, message: Send | Pub | Ack | Relay) -> None:
-        """The peer said something."""
+    def received(self, link: Link, messages: Sequence[Talk]) -> None:
+        """The peer said something: all that one read brought, in order."""
 
     def measured(self, link: Link, seconds: float) -> None:
         """The peer answered a PING after so many seconds."""

@@ -19,9 +19,10 @@ the PING that is always our first line, so what a PUB becomes is decided when it
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 from p2pchat.chat.codec import encode
-from p2pchat.chat.messages import Bye, ByeOk, HelloOk, Message, Ping, Pub, Send
+from p2pchat.chat.messages import Ack, Bye, ByeOk, HelloOk, Message, Ping, Pub, Send
 from p2pchat.errors import QueueFullError
 
 #: Pauses on a legacy link, in seconds.
@@ -53,6 +54,7 @@ class Outbound:
         self._replies: deque[Outgoing] = deque()
         self._messages: deque[Outgoing] = deque()
         self._bytes = 0
+        self._gap_until = 0.0
         self._quiet_until = 0.0
         self._awaited = ""
         self._leaving = False
@@ -83,6 +85,11 @@ class Outbound:
         """Queue a reply: before all messages, behind other replies, not counted in the bounds."""
         self._replies.append((message, encode(message)))
 
+    def acknowledge(self, msg_ids: Iterable[str], timestamp: str) -> None:
+        """Queue the ACKs of several SENDs, as replies."""
+        acks = [Ack(msg_id, timestamp) for msg_id in msg_ids]
+        self._replies.extend(zip(acks, map(encode, acks), strict=True))
+
     def put_first(self, message: Message) -> None:
         """Queue a message of the handshake, a PING or a BYE before everything else."""
         self._first.append((message, encode(message)))
@@ -98,13 +105,13 @@ class Outbound:
         """Note that the other side answered a SEND or a PING."""
         if self._awaited and msg_id == self._awaited:
             self._awaited = ""
-            self._quiet_until = 0.0
+            self._gap_until = self._quiet_until = 0.0
 
     def take(self, now: float) -> list[Outgoing]:
         """Return what is to be written now, in one write; nothing while a pause lasts."""
         if self.pipelined:
             return self._take_batch()
-        if now < self._quiet_until and not (self._leaving and self._awaited):
+        if now < self._pause_end():
             return []
         outgoing = self._take_one()
         if outgoing is None:
@@ -115,11 +122,19 @@ class Outbound:
     def wake_at(self) -> float | None:
         """Return when take() is worth another try, or None if nothing waits."""
         if self._first or ((self._replies or self._messages) and self.open):
-            return self._quiet_until
+            return self._pause_end()
         return None
+
+    def _pause_end(self) -> float:
+        # a goodbye waits for no answer, but shares no segment either
+        return self._gap_until if self._leaving else self._quiet_until
 
     def _take_batch(self) -> list[Outgoing]:
         batch: list[Outgoing] = []
+        if self.open and not self._first:
+            # all replies at once: their number is bounded by what their reader lets us read
+            batch.extend(self._replies)
+            self._replies.clear()
         size = 0
         while size < BATCH_BYTES:
             outgoing = self._take_one()
@@ -146,14 +161,12 @@ class Outbound:
         return message, line
 
     def _pause_after(self, message: Message, now: float) -> None:
+        gap = GAP_AFTER_HELLO_OK if isinstance(message, HelloOk) else GAP
         self._awaited = ""
-        if isinstance(message, HelloOk):
-            self._quiet_until = now + GAP_AFTER_HELLO_OK
-        elif isinstance(message, Ping) or (isinstance(message, Send) and message.require_ack):
+        self._gap_until = self._quiet_until = now + gap
+        if isinstance(message, Ping) or (isinstance(message, Send) and message.require_ack):
             self._awaited = message.msg_id
             self._quiet_until = now + self._answer_timeout
-        else:
-            self._quiet_until = now + GAP
 
 
 def _as_send(pub: Pub, peer: str) -> Send:

@@ -4,7 +4,7 @@ The link reports to its LinkOwner and knows of no other link.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from p2pchat.chat.codec import MAX_LINE
 from p2pchat.chat.keepalive import KeepAlive
-from p2pchat.chat.link import DUPLICATE, Closed, Ending, LinkOwner
+from p2pchat.chat.link import DUPLICATE, Closed, Ending, LinkOwner, Talk
 from p2pchat.chat.messages import (
     Ack,
     Bye,
@@ -94,7 +94,8 @@ class ChatProtocol(LineOnlyReceiver):
         self._deadline: IDelayedCall | None = None
         self.closed: Closed | None = None
         self._bad_lines = 0
-        self._lines_since_hello_ok = 0
+        self._spoke = False
+        self._talk: list[Talk] = []
         self._reading = False
 
     # What an owner may ask (Link)
@@ -137,10 +138,9 @@ class ChatProtocol(LineOnlyReceiver):
         self._outbound.put(message)
         self._wire.flush_soon()
 
-    def acknowledge(self, msg_id: str) -> None:
-        self._outbound.reply(Ack(msg_id, self._timestamp()))
-        if not self._reading:
-            self._flush()
+    def acknowledge(self, msg_ids: Sequence[str]) -> None:
+        self._outbound.acknowledge(msg_ids, self._timestamp())
+        self._flush()
 
     def ping(self) -> None:
         ping = Ping(str(uuid.uuid4()), self._timestamp())
@@ -170,7 +170,7 @@ class ChatProtocol(LineOnlyReceiver):
 
     def connectionMade(self) -> None:
         transport = cast(Transport, self.transport)
-        self._wire = Wire(self._clock, transport, self._outbound, self._written)
+        self._wire = Wire(self._clock, transport, self._outbound, self._written, (Send, Ping))
         self.heard_at = self._clock.seconds()
         self._set_deadline(self._settings.handshake_timeout, self._handshake_expired)
         if self.role is Role.DIALLER:
@@ -183,19 +183,21 @@ class ChatProtocol(LineOnlyReceiver):
         try:
             LineOnlyReceiver.dataReceived(self, data)
         finally:
+            self._hand_over_talk()
             self._reading = False
         self._flush()
 
     def lineReceived(self, line: bytes) -> None:
-        if not line.strip():
-            return
-        self._lines_since_hello_ok += 1
         try:
             message = self._session.receive(line)
         except RemoteProtocolError as error:
-            self._complain(error)
+            if line.strip():
+                self._complain(error)
             return
-        if message is not None:
+        if isinstance(message, Send):
+            self._talk.append(message)
+        elif message is not None:
+            self._spoke = True
             self._DISPATCH[type(message)](self, message)
 
     def lineLengthExceeded(self, line: bytes) -> None:
@@ -217,7 +219,7 @@ class ChatProtocol(LineOnlyReceiver):
         self._owner.identified(self)
 
     def _on_hello_ok(self, message: HelloOk) -> None:
-        self._lines_since_hello_ok = 0
+        self._spoke = False
         self._outbound.pipelined = self.modern
         self._outbound.open = True
         self._owner.established(self)
@@ -237,14 +239,23 @@ class ChatProtocol(LineOnlyReceiver):
         if seconds is not None:
             self._owner.measured(self, seconds)
 
-    def _on_ack(self, message: Ack) -> None:
-        self._outbound.answered(message.msg_id)
-        self._owner.received(self, message)
+    def _on_talk(self, message: Talk) -> None:
+        self._talk.append(message)
 
-    def _on_talk(self, message: Send | Pub | Relay) -> None:
-        self._owner.received(self, message)
+    def _hand_over_talk(self) -> None:
+        """Report what was said since the last time, in one go: bursts are the common case."""
+        if not self._talk:
+            return
+        self._spoke = True
+        talk, self._talk = self._talk, []
+        if not self.modern:
+            for message in talk:
+                if isinstance(message, Ack):
+                    self._outbound.answered(message.msg_id)
+        self._owner.received(self, talk)
 
     def _on_bye(self, message: Bye) -> None:
+        self._hand_over_talk()
         self.closed = self.closed or self._ending_by_bye(message)
         self._outbound.finish(self._session.leave_answer(message))
         self._wire.hang_up_when_written()
@@ -260,8 +271,8 @@ class ChatProtocol(LineOnlyReceiver):
         Pong: _on_pong,
         Send: _on_talk,
         Pub: _on_talk,
+        Ack: _on_talk,
         Relay: _on_talk,
-        Ack: _on_ack,
         Bye: _on_bye,
         ByeOk: _on_bye_ok,
     }
@@ -334,7 +345,7 @@ class ChatProtocol(LineOnlyReceiver):
         if self.role is Role.DIALLER and clean:
             if state is State.AWAIT_HELLO_OK:
                 return Closed(Ending.REFUSED, "closed instead of HELLO_OK")
-            if self._lines_since_hello_ok == 0 and state is State.TALKING:
+            if not self._spoke and state is State.TALKING:
                 return Closed(Ending.REFUSED, "closed behind HELLO_OK")
         return Closed(Ending.LOST, "closed without BYE" if clean else reason.getErrorMessage())
 
@@ -346,9 +357,9 @@ class ChatProtocol(LineOnlyReceiver):
             self._wire.flush()
 
     def _written(self, message: Message, now: float) -> None:
-        if type(message) is Send:
+        if isinstance(message, Send):
             self._owner.written(self, message)
-        elif type(message) is Ping:
+        elif isinstance(message, Ping):
             self._keepalive.written(message.msg_id, now)
 
     # Small things

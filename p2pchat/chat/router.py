@@ -1,7 +1,7 @@
 """Messages in and out: who gets what, what is acknowledged, how each delivery ends."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -9,8 +9,8 @@ from twisted.logger import Logger
 
 from p2pchat.chat.codec import MAX_LINE, encode
 from p2pchat.chat.delivery import Deliveries, Delivery, Stage
-from p2pchat.chat.inbox import Inbox
-from p2pchat.chat.link import Link
+from p2pchat.chat.inbox import Inbox, Spoken, Taken
+from p2pchat.chat.link import Link, Talk
 from p2pchat.chat.messages import Ack, Pub, Relay, Send
 from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.errors import LocalProtocolError, QueueFullError, RequestError
@@ -115,16 +115,19 @@ class Router:
 
     # In
 
-    def received(self, peer: Peer, link: Link, message: Send | Pub | Ack | Relay) -> None:
-        """Take what a peer said: acknowledge it, and show it if it is new."""
-        if isinstance(message, Send):
-            self._take(peer, link, message)
-            if message.require_ack:
-                link.acknowledge(message.msg_id)
-        elif isinstance(message, Ack):
-            self._acknowledged(peer, message.msg_id)
-        elif isinstance(message, Pub) or message.dst == self._me:
-            self._take(peer, link, message)
+    def received(self, peer: Peer, link: Link, messages: Sequence[Talk]) -> None:
+        """Take what a peer said in one read: acknowledge it, and show what is new."""
+        now = self._wall_clock()
+        wants_ack = [m.msg_id for m in messages if type(m) is Send and m.require_ack]
+        for message in messages:
+            if isinstance(message, Ack):
+                self._acknowledged(peer, message.msg_id)
+            elif isinstance(message, Relay) and message.dst != self._me:
+                continue
+            elif peer.seen.add(message.msg_id):
+                self._inbox.put((now, peer.peer_id, message), link)
+        if wants_ack:
+            link.acknowledge(wants_ack)
 
     def stop(self) -> None:
         """Fail what is still under way, show what was taken, drop every timer."""
@@ -135,15 +138,15 @@ class Router:
             self._report_delivery(delivery, "failed", "the node stopped before it was acknowledged")
         self._inbox.drain()
 
-    def _take(self, peer: Peer, link: Link, message: Send | Pub | Relay) -> None:
-        if not peer.seen.add(message.msg_id):
-            return
-        self._inbox.put(self._event_of(peer.peer_id, message), link)
+    def _show(self, taken: Taken) -> None:
+        event = self._event_of(*taken)
+        self._log_text(event.kind.upper(), event.source, event.text)
+        self._report(event)
 
-    def _event_of(self, peer: PeerId, message: Send | Pub | Relay) -> MessageReceived:
+    def _event_of(self, now: datetime, peer: PeerId, message: Spoken) -> MessageReceived:
         kind = type(message)
         return MessageReceived(
-            time=self._wall_clock(),
+            time=now,
             msg_id=message.msg_id,
             source=message.src if kind is Relay else peer,
             to=_target_of(message.dst) if kind is Pub else self._me,
@@ -151,10 +154,6 @@ class Router:
             kind="pub" if kind is Pub else "send",
             relayed=kind is Relay,
         )
-
-    def _show(self, event: MessageReceived) -> None:
-        self._log_text(event.kind.upper(), event.source, event.text)
-        self._report(event)
 
     def _acknowledged(self, peer: Peer, msg_id: str) -> None:
         if self._deliveries.acknowledged(peer.peer_id, msg_id):

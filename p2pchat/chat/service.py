@@ -19,8 +19,8 @@ from p2pchat.api import LinkInfo, PeerInfo
 from p2pchat.chat.delivery import Deliveries
 from p2pchat.chat.dialer import FIRST_PAUSE, Dialer
 from p2pchat.chat.factory import Admission, ChatServerFactory
-from p2pchat.chat.link import Closed, Ending, Link
-from p2pchat.chat.messages import Ack, Pub, Relay, Send
+from p2pchat.chat.link import Closed, Ending, Link, Talk
+from p2pchat.chat.messages import Send
 from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol, LinkSettings
 from p2pchat.chat.router import Router
@@ -241,10 +241,10 @@ class ChatService(MultiService):
         self._dialer.established(link.peer)
         self._switchboard.judge(link)
 
-    def received(self, link: Link, message: Send | Pub | Ack | Relay) -> None:
+    def received(self, link: Link, messages: Sequence[Talk]) -> None:
         peer = self._peers.get(link.peer) if link.peer is not None else None
         if peer is not None:
-            self._router.received(peer, link, message)
+            self._router.received(peer, link, messages)
 
     def measured(self, link: Link, seconds: float) -> None:
         peer = self._peers.get(link.peer) if link.peer is not None else None

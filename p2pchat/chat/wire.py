@@ -1,6 +1,6 @@
 """The transport of one link: paced writing, pausing, and an end that comes within bounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -33,7 +33,8 @@ class Transport(Protocol):
 class Wire:
     """Writes what an Outbound lets go, when it lets it go and when the transport takes it.
 
-    `written` is called with each message handed to the transport, and the time.
+    `written` is called with each message of the types in `tracked` that is handed to the transport,
+    and the time.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Wire:
         transport: Transport,
         outbound: Outbound,
         written: Callable[[Message, float], None],
+        tracked: Container[type],
     ) -> None:
         self._clock = clock
         self._transport = transport
         self._outbound = outbound
         self._written = written
+        self._tracked = tracked
         self._wake: IDelayedCall | None = None
         self._abort: IDelayedCall | None = None
         self._soon = False
@@ -66,7 +69,8 @@ class Wire:
         while not self._full and (batch := self._outbound.take(now)):
             self._transport.write(b"".join([line for _, line in batch]))
             for message, _ in batch:
-                self._written(message, now)
+                if type(message) in self._tracked:
+                    self._written(message, now)
         self._mind_replies()
         self._plan()
 

@@ -1,0 +1,1 @@
+"""Figures as ratios: each benchmark measures a named baseline in the same run."""
