@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, cast
 from urllib.parse import quote
 
 import platformdirs
@@ -30,7 +30,7 @@ from p2pchat.errors import ConfigError, P2PChatError, StartError
 from p2pchat.identity import Address, is_name, make_peer_id
 from p2pchat.logs import Logs
 from p2pchat.node import Node
-from p2pchat.ui.console import make_console
+from p2pchat.ui.console import Kind, choose_console, inspect, make_console
 
 CONSOLES = ("auto", "tty", "plain", "json", "none")
 
@@ -118,6 +118,7 @@ def makeService(options: Options) -> Node:
     parent: Any = options.parent or {}
     explicit_port = options["port"] is not None or config.peer.port != Config().peer.port
     try:
+        kind = _choose_console(options)
         if explicit_port:
             _check_port(config)
         logs = Logs(
@@ -130,16 +131,42 @@ def makeService(options: Options) -> Node:
         with contextlib.suppress(ReactorNotRunning):
             reactor.stop()
 
-    return NodeService(
+    node = NodeService(
         reactor,
         SystemRandom(),
-        lambda: datetime.now(UTC),
+        _utc_now,
         config,
         logs,
         stop,
         any_port=not explicit_port,
         observer=None if parent.get("logfile") or parent.get("syslog") else logs.observer,
     )
+    node.set_console(
+        make_console(
+            kind,
+            cast(Any, reactor),
+            node,
+            options.data_dir,
+            os.environ,
+            _utc_now,
+            sys.__stdin__,
+            sys.__stdout__,
+        )
+    )
+    return node
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _choose_console(options: Options) -> Kind:
+    """Choose by option and streams; in the background there is nobody to talk to."""
+    twistd: Any = options.parent or {}
+    if not (twistd.get("nodaemon") or twistd.get("debug")) and "nodaemon" in twistd:
+        return "none"
+    streams = inspect(sys.__stdin__), inspect(sys.__stdout__)
+    return choose_console(options["console"], *streams, os.environ.get("TERM", ""))
 
 
 def _install_reactor() -> None:
