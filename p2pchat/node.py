@@ -80,8 +80,13 @@ class Node(MultiService):
     def startService(self) -> None:
         self._started = self._clock.seconds()
         MultiService.startService(self)
+        for server in rendezvous_servers(self._config.rendezvous):
+            self._start_rendezvous(server)
         if self._console is not None:
             self._console.startService()
+        self._report_ready()
+
+    def _report_ready(self) -> None:
         local = self._chat.local
         self.log.info("[Node] {me} listens on {local}", me=visible(self._me), local=local)
         self.report(
@@ -89,8 +94,6 @@ class Node(MultiService):
         )
         if local.port != self._config.peer.port:
             self.notice("info", f"port {self._config.peer.port} is taken; using {local.port}")
-        for server in rendezvous_servers(self._config.rendezvous):
-            self._start_rendezvous(server)
 
     def stopService(self) -> "Deferred[None]":
         """Leave in order: rendezvous and peers first, the console last; bounded in time."""
