@@ -14,8 +14,9 @@ class Admission:
     """Who may come in (no IO).
 
     `max_links` and `max_links_per_ip` bound all accepted connections; `max_handshakes_per_ip` those
-    that have not said who they are, of which the oldest makes room. So a crowd of silent
-    connections keeps out nobody who speaks, not even from its own address.
+    that have not said who they are. A silent one makes room for a new one of its address, the
+    oldest first. So a crowd of silent connections keeps out nobody who speaks, not even from its
+    own address.
     """
 
     def __init__(self, max_links: int, max_links_per_ip: int, max_handshakes_per_ip: int) -> None:
@@ -37,20 +38,20 @@ class Admission:
 
     def admits(self, ip: str) -> bool:
         """Tell whether a connection from ip may come in."""
-        silent = len(self._silent.get(ip, ()))
-        speaking = len(self._by_ip.get(ip, ())) - silent
-        evictable = silent >= self._max_handshakes_per_ip
-        return speaking < self._max_links_per_ip and (self._count < self._max_links or evictable)
+        return self._has_room(ip) or ip in self._silent
 
     def enter(self, link: ChatProtocol) -> ChatProtocol | None:
-        """Note a new connection; return the one that must go for it, if any."""
+        """Note a new connection; return the one that must go for it, if any; it counts no more."""
         ip = link.address.host
-        silent = self._silent.setdefault(ip, {})
-        oldest = next(iter(silent)) if len(silent) >= self._max_handshakes_per_ip else None
+        silent = self._silent.get(ip, {})
+        evicted = None
+        if silent and (len(silent) >= self._max_handshakes_per_ip or not self._has_room(ip)):
+            evicted = next(iter(silent))
+            self.left(evicted)
         self._by_ip.setdefault(ip, {})[link] = None
-        silent[link] = None
+        self._silent.setdefault(ip, {})[link] = None
         self._count += 1
-        return oldest
+        return evicted
 
     def spoke(self, link: ChatProtocol) -> None:
         """Note that a connection said HELLO."""
@@ -61,6 +62,10 @@ class Admission:
         _discard(self._silent, link)
         if _discard(self._by_ip, link):
             self._count -= 1
+
+    def _has_room(self, ip: str) -> bool:
+        links_of_ip = len(self._by_ip.get(ip, ()))
+        return links_of_ip < self._max_links_per_ip and self._count < self._max_links
 
 
 def _discard(groups: dict[str, dict[ChatProtocol, None]], link: ChatProtocol) -> bool:

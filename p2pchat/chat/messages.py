@@ -16,7 +16,9 @@ RELAY (2.13). What deployed programs leave out has a default here, and their flo
 accepted (2.3); fields that are not named are ignored.
 """
 
+from random import Random
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -30,6 +32,11 @@ Timestamp = str | float | None
 Id = Annotated[str, Meta(max_length=256)]
 Name = Annotated[str, Meta(max_length=512)]
 Features = Annotated[tuple[str, ...], Meta(max_length=64)]
+
+
+def new_id(rng: Random) -> str:
+    """Draw an id for a message: a random uuid."""
+    return str(UUID(int=rng.getrandbits(128), version=4))
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type"):

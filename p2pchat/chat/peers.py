@@ -81,7 +81,10 @@ class Peer:
 
 
 class PeerTable:
-    """The peers by id, at most `limit` of them: the one unheard of for longest makes room."""
+    """The peers by id, at most `limit` of them: the one unheard of for longest makes room.
+
+    Only peers with a link, which have bounds of their own, can make them more.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -99,11 +102,12 @@ class PeerTable:
     def meet(self, peer_id: PeerId, now: float) -> Peer:
         """Return the peer of this id, known or new, and note that it was heard of."""
         # moved to the end, so that the first ones are those unheard of for longest
-        peer = self._peers.pop(peer_id, None) or Peer(peer_id)
+        peer = self._peers.pop(peer_id, None)
+        if peer is None:
+            peer = Peer(peer_id)
+            self._make_room()
         peer.last_seen = now
         self._peers[peer_id] = peer
-        if len(self._peers) > self._limit:
-            self._forget_one()
         return peer
 
     def connected(self, namespace: str | None = None) -> list[Peer]:
@@ -114,7 +118,9 @@ class PeerTable:
             if peer.links and (namespace is None or namespace_of(peer.peer_id) == namespace)
         ]
 
-    def _forget_one(self) -> None:
+    def _make_room(self) -> None:
+        if len(self._peers) < self._limit:
+            return
         for peer_id, peer in self._peers.items():
             if not peer.links:
                 del self._peers[peer_id]

@@ -3,9 +3,9 @@
 The link reports to its LinkOwner and knows of no other link.
 """
 
-import uuid
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from random import Random
 from typing import Any, ClassVar, cast
 
 import msgspec
@@ -32,6 +32,7 @@ from p2pchat.chat.messages import (
     Pub,
     Relay,
     Send,
+    new_id,
 )
 from p2pchat.chat.outbound import Outbound
 from p2pchat.chat.session import Role, Session, State
@@ -57,7 +58,8 @@ class LinkSettings(msgspec.Struct, frozen=True):
     answer_timeout: float
     queue_messages: int
     queue_bytes: int
-    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    rng: Random
+    wall_clock: Callable[[], datetime]
 
 
 class ChatProtocol(LineOnlyReceiver):
@@ -143,7 +145,7 @@ class ChatProtocol(LineOnlyReceiver):
         self._flush()
 
     def ping(self) -> None:
-        ping = Ping(str(uuid.uuid4()), self._timestamp())
+        ping = Ping(new_id(self._settings.rng), self._timestamp())
         self._keepalive.pinged(ping.msg_id)
         self._outbound.put_first(ping)
         self._flush()
@@ -152,7 +154,7 @@ class ChatProtocol(LineOnlyReceiver):
         if self._session.state in (State.LEAVING, State.LEFT):
             return
         self.closed = self.closed or Closed(ending, reason)
-        self._outbound.finish(self._session.leave(str(uuid.uuid4()), reason))
+        self._outbound.finish(self._session.leave(new_id(self._settings.rng), reason))
         self._set_deadline(LEAVE_TIMEOUT, self._hang_up)
         self._flush()
 
@@ -319,7 +321,7 @@ class ChatProtocol(LineOnlyReceiver):
         if self._session.state is State.AWAIT_HELLO:
             self._outbound.put_first(HelloReject(reason, self._session.me))
         if self._session.state is not State.LEAVING:
-            self._outbound.finish(self._session.leave(str(uuid.uuid4()), reason))
+            self._outbound.finish(self._session.leave(new_id(self._settings.rng), reason))
         self._session.close()
         self._buffer = b""
         self._wire.pause("broken")

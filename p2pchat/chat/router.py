@@ -1,8 +1,8 @@
 """Messages in and out: who gets what, what is acknowledged, how each delivery ends."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from random import Random
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -11,7 +11,7 @@ from p2pchat.chat.codec import MAX_LINE, encode
 from p2pchat.chat.delivery import Deliveries, Delivery, Stage
 from p2pchat.chat.inbox import Inbox, Spoken, Taken
 from p2pchat.chat.link import Link, Talk
-from p2pchat.chat.messages import Ack, Pub, Relay, Send
+from p2pchat.chat.messages import Ack, Pub, Relay, Send, new_id
 from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.errors import LocalProtocolError, QueueFullError, RequestError
 from p2pchat.events import DeliveryChanged, DeliveryState, Listener, MessageReceived
@@ -30,6 +30,7 @@ class Router:
     def __init__(
         self,
         clock: IReactorTime,
+        rng: Random,
         wall_clock: Callable[[], datetime],
         me: PeerId,
         peers: PeerTable,
@@ -37,6 +38,7 @@ class Router:
         report: Listener,
     ) -> None:
         self._clock = clock
+        self._rng = rng
         self._wall_clock = wall_clock
         self._me = me
         self._peers = peers
@@ -54,7 +56,7 @@ class Router:
 
     def send(self, peer: Peer, text: str) -> str:
         """Send text to one peer and return its msg_id; RequestError if it can't be taken."""
-        message = Send(str(uuid.uuid4()), self._me, peer.peer_id, text)
+        message = Send(new_id(self._rng), self._me, peer.peer_id, text)
         try:
             encode(message)
             delivery = self._deliveries.add(peer.peer_id, message, self._clock.seconds())
@@ -72,7 +74,7 @@ class Router:
 
         Raises RequestError if no peer could be sent this text.
         """
-        message = Pub(str(uuid.uuid4()), self._me, target, text)
+        message = Pub(new_id(self._rng), self._me, target, text)
         self._check_publication(message)
         self._log_text("PUB", target, text)
         taken = 0

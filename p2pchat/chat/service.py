@@ -76,6 +76,7 @@ class ChatService(MultiService):
             answer_timeout=connection.ack_timeout,
             queue_messages=limits.queue_messages,
             queue_bytes=limits.queue_bytes,
+            rng=rng,
             wall_clock=wall_clock,
         )
         self._admission = Admission(
@@ -84,7 +85,7 @@ class ChatService(MultiService):
         self._peers = PeerTable(limits.max_known_peers)
         self._switchboard = Switchboard(reactor, me, self._peers, self)
         deliveries = Deliveries(connection.ack_timeout, limits.max_pending)
-        self._router = Router(reactor, wall_clock, me, self._peers, deliveries, report)
+        self._router = Router(reactor, rng, wall_clock, me, self._peers, deliveries, report)
         self._dialer = Dialer(
             reactor, rng, connection, limits.handshake_timeout, config.peer.bind, self
         )
