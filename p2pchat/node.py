@@ -144,8 +144,7 @@ class Node(MultiService):
     # The rendezvous wing reports (RendezvousListener)
 
     def discovered(self, found: Sequence[Found]) -> None:
-        for entry in found:
-            self._chat.discovered(entry.peer_id, entry.address)
+        self._chat.discovered((entry.peer_id, entry.address) for entry in found)
 
     def public_ip(self, ip: str) -> None:
         self._chat.set_public_ip(ip)

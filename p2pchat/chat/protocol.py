@@ -180,6 +180,8 @@ class ChatProtocol(LineOnlyReceiver):
             self._flush()
 
     def dataReceived(self, data: bytes) -> None:
+        if self._session.state is State.LEFT:
+            return  # unheard, so not buffered either
         self.heard_at = self._clock.seconds()
         self._reading = True
         try:
@@ -224,8 +226,9 @@ class ChatProtocol(LineOnlyReceiver):
         self._spoke = False
         self._outbound.pipelined = self.modern
         self._outbound.open = True
-        self._owner.established(self)
+        # first, since the owner may decide to leave
         self._start_talking()
+        self._owner.established(self)
 
     def _on_hello_reject(self, message: HelloReject) -> None:
         self.leave(Ending.REFUSED, visible(message.reason, 200))
@@ -261,6 +264,7 @@ class ChatProtocol(LineOnlyReceiver):
         self.closed = self.closed or self._ending_by_bye(message)
         self._outbound.finish(self._session.leave_answer(message))
         self._wire.hang_up_when_written()
+        self._set_deadline(LEAVE_TIMEOUT, self._hang_up)
 
     def _on_bye_ok(self, message: ByeOk) -> None:
         self._hang_up()

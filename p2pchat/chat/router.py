@@ -14,7 +14,7 @@ from p2pchat.chat.link import Link, Talk
 from p2pchat.chat.messages import Ack, Pub, Relay, Send, new_id
 from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.errors import LocalProtocolError, QueueFullError, RequestError
-from p2pchat.events import DeliveryChanged, DeliveryState, Listener, MessageReceived
+from p2pchat.events import DeliveryChanged, DeliveryState, Listener, MessageReceived, Notice
 from p2pchat.identity import PeerId
 from p2pchat.text import visible
 
@@ -86,7 +86,7 @@ class Router:
                 link.queue(message)
                 taken += 1
             except QueueFullError as error:
-                self._log_refused(peer.peer_id, error)
+                self._warn_of_refusal(peer.peer_id, error)
         return message.msg_id, taken
 
     def link_up(self, peer: Peer, link: Link) -> None:
@@ -95,7 +95,7 @@ class Router:
             try:
                 link.queue(delivery.message)
             except QueueFullError as error:
-                self._log_refused(peer.peer_id, error)
+                self._warn_of_refusal(peer.peer_id, error)
                 break
             self._note_queued(delivery, link)
         self._plan_expiry()
@@ -227,8 +227,11 @@ class Router:
                 f"{MAX_LINE - PUB_MARGIN} are allowed"
             )
 
-    def _log_refused(self, peer: PeerId, error: QueueFullError) -> None:
-        self.log.warn("[Router] {peer} does not keep up: {error}", peer=visible(peer), error=error)
+    def _warn_of_refusal(self, peer: PeerId, error: QueueFullError) -> None:
+        """Tell the user that a message did not go to one of its receivers."""
+        text = f"{visible(peer)} does not keep up and did not get the message: {error}"
+        self.log.warn("[Router] {text}", text=text)
+        self._report(Notice(time=self._wall_clock(), level="warning", text=text))
 
     def _log_text(self, kind: str, who: str, text: str) -> None:
         self.log.info(

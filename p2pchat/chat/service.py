@@ -3,8 +3,9 @@
 Its owner tells it what discovery found, and hears of it by events.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -16,8 +17,8 @@ from twisted.logger import Logger
 
 from p2pchat import __version__
 from p2pchat.api import LinkInfo, PeerInfo
+from p2pchat.chat.contacts import Contacts
 from p2pchat.chat.delivery import Deliveries
-from p2pchat.chat.dialer import FIRST_PAUSE, Dialer
 from p2pchat.chat.factory import Admission, ChatServerFactory
 from p2pchat.chat.link import Closed, Ending, Link, Talk
 from p2pchat.chat.messages import Send
@@ -25,19 +26,16 @@ from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol, LinkSettings
 from p2pchat.chat.router import Router
 from p2pchat.chat.session import Role
+from p2pchat.chat.snapshots import link_infos, peer_infos
 from p2pchat.chat.switchboard import Switchboard
 from p2pchat.chat.wire import HANG_UP_TIMEOUT
 from p2pchat.config import Config
 from p2pchat.errors import RequestError, StartError
 from p2pchat.events import Listener, PeerDown, PeerUp
-from p2pchat.identity import Address, PeerId, namespace_of
+from p2pchat.identity import Address, PeerId
 from p2pchat.text import visible
 
 AGENT = f"p2pchat/{__version__}"
-
-#: How a link must have ended for its peer to be dialled again by backoff; after the others only
-#: discovery or /reconnect does it (docs/protocols.md, 2.4 and 2.9).
-REDIAL_AFTER = frozenset({Ending.LOST, Ending.DEAD, Ending.SILENT})
 
 
 class ChatService(MultiService):
@@ -63,7 +61,6 @@ class ChatService(MultiService):
         self._wall_clock = wall_clock
         self._config = config
         self._report = report
-        self._public_ips: set[str] = set()
         self._port: IListeningPort | None = None
         self._live: dict[ChatProtocol, None] = {}
         self._all_closed: Deferred[None] | None = None
@@ -86,10 +83,12 @@ class ChatService(MultiService):
         self._switchboard = Switchboard(reactor, me, self._peers, self)
         deliveries = Deliveries(connection.ack_timeout, limits.max_pending)
         self._router = Router(reactor, rng, wall_clock, me, self._peers, deliveries, report)
-        self._dialer = Dialer(
-            reactor, rng, connection, limits.handshake_timeout, config.peer.bind, self
+        self._contacts = Contacts(
+            *(reactor, rng, me, config, self._peers),
+            build=partial(self._build, Role.DIALLER),
+            is_dialling_us=self._admission.is_dialling,
         )
-        self._dialer.setServiceParent(self)
+        self._contacts.dialer.setServiceParent(self)
 
     # Starting and stopping
 
@@ -123,7 +122,7 @@ class ChatService(MultiService):
 
         Bounded: a link that does not close by itself is aborted after two seconds.
         """
-        self._dialer.stopService()
+        self._contacts.dialer.stopService()
         self._switchboard.stop()
         if self._port is not None:
             await _as_deferred(self._port.stopListening())
@@ -145,20 +144,17 @@ class ChatService(MultiService):
 
     # What the node asks
 
-    def discovered(self, peer_id: PeerId, address: Address) -> None:
-        """Note that discovery shows a peer, and dial it if we have no link to it."""
-        if peer_id == self.me:
-            return
-        peer = self._peers.meet(peer_id, self._clock.seconds())
-        new = peer.learn_address(address)
-        if peer.links or self._is_crowded(peer_id):
-            return
-        once = (peer.stale or peer.left) and not new
-        self._dial(peer, self._rng.uniform(*FIRST_PAUSE), once=once)
+    def discovered(self, found: Iterable[tuple[PeerId, Address]]) -> None:
+        """Note the peers that a discovery shows, and dial those without a link, within limits."""
+        self._contacts.discovered(found)
 
     def set_public_ip(self, ip: str) -> None:
-        """Note an address under which others see this machine: peers may share it (same host)."""
-        self._public_ips.add(ip)
+        """Note an address under which others see this machine."""
+        self._contacts.public_ips.add(ip)
+
+    def reconnect(self) -> int:
+        """Dial every known peer that has no link; return how many."""
+        return self._contacts.reconnect()
 
     def find(self, peer_id: PeerId) -> Peer | None:
         return self._peers.get(peer_id)
@@ -178,16 +174,13 @@ class ChatService(MultiService):
         namespace = None if target == "*" else target.removeprefix("#")
         return self._router.publish(target, self._peers.connected(namespace), text)
 
-    def reconnect(self) -> int:
-        """Dial every known peer that has no link; return how many."""
-        dialled = 0
-        for peer in self._peers:
-            if peer.addresses and not peer.links:
-                self._dialer.cancel(peer.peer_id)
-                peer.stale = False
-                self._dial(peer, 0.0)
-                dialled += 1
-        return dialled
+    def peer_infos(self) -> list[PeerInfo]:
+        """Every peer known, connected ones first, then by id."""
+        return peer_infos(self._peers, self._contacts.is_dialling, self._clock.seconds())
+
+    def link_infos(self) -> list[LinkInfo]:
+        """Every live link."""
+        return link_infos(self._peers, self._clock.seconds())
 
     @property
     def pending(self) -> int:
@@ -199,37 +192,6 @@ class ChatService(MultiService):
         """Count the accepted connections that have not said who they are."""
         return self._admission.silent
 
-    def peer_infos(self) -> list[PeerInfo]:
-        now = self._clock.seconds()
-        infos = [
-            PeerInfo(
-                peer_id=peer.peer_id,
-                state=peer.state(self._dialer.is_dialling(peer.peer_id)),
-                addresses=[str(address) for address in peer.addresses],
-                modern=peer.modern,
-                last_seen=now - peer.last_seen,
-                rtt=peer.rtt.info(),
-            )
-            for peer in self._peers
-        ]
-        return sorted(infos, key=lambda info: (info.state != "connected", info.peer_id))
-
-    def link_infos(self) -> list[LinkInfo]:
-        now = self._clock.seconds()
-        return [
-            LinkInfo(
-                peer_id=peer.peer_id,
-                direction=link.role.value,
-                address=str(link.address),
-                modern=link.modern,
-                agent=link.agent,
-                age=now - (link.established_at or now),
-                queued=link.queued,
-            )
-            for peer in self._peers.connected()
-            for link in peer.links
-        ]
-
     # Links report (LinkOwner)
 
     def identified(self, link: Link) -> None:
@@ -239,7 +201,7 @@ class ChatService(MultiService):
 
     def established(self, link: Link) -> None:
         assert link.peer is not None
-        self._dialer.established(link.peer)
+        self._contacts.dialer.established(link.peer)
         self._switchboard.judge(link)
 
     def received(self, link: Link, messages: Sequence[Talk]) -> None:
@@ -266,6 +228,7 @@ class ChatService(MultiService):
         assert isinstance(link, ChatProtocol)
         self._admission.left(link)
         self._live.pop(link, None)
+        self._log_fruitless(link, closed)
         self._switchboard.closed(link, closed)
         if not self._live:
             self._stop_waiting()
@@ -275,7 +238,7 @@ class ChatService(MultiService):
     def link_up(self, peer: Peer, link: Link) -> None:
         peer.stale = peer.left = False
         peer.modern = link.modern
-        self._dialer.cancel(peer.peer_id)
+        self._contacts.dialer.cancel(peer.peer_id)
         server = "PeerServer" if link.role is Role.LISTENER else "PeerClient"
         words = "Inbound" if link.role is Role.LISTENER else "Outbound"
         self.log.info(
@@ -304,55 +267,30 @@ class ChatService(MultiService):
         if peer.links or closed.ending is Ending.DUPLICATE:
             return
         self._report(PeerDown(time=self._wall_clock(), peer_id=peer.peer_id, reason=_words(closed)))
-        if closed.ending in REDIAL_AFTER:
-            self._dial(peer, self._config.connection.reconnect_backoff_base)
-
-    # The dialer asks (DialerListener)
-
-    def build_link(self, peer: PeerId, address: Address) -> ChatProtocol:
-        return self._build(Role.DIALLER, address, peer)
-
-    def is_dialling_us(self, address: Address) -> bool:
-        return self._admission.is_dialling(address.host)
-
-    def wants_redial(self, peer: PeerId, closed: Closed) -> bool:
-        known = self._peers.get(peer)
-        return known is not None and not known.links and closed.ending in REDIAL_AFTER
-
-    def gave_up(self, peer: PeerId) -> None:
-        known = self._peers.get(peer)
-        if known is not None:
-            known.stale = True
-        self.log.info("[PeerClient] {peer} cannot be reached: stale", peer=visible(peer))
+        self._contacts.lost(peer, closed)
 
     # Within
 
-    def _build_accepted(self, address: Address) -> ChatProtocol:
-        return self._build(Role.LISTENER, address, None)
+    def _log_fruitless(self, link: ChatProtocol, closed: Closed) -> None:
+        """Log a connection that never came to anything; those we made are worth a look."""
+        if link.established_at is not None:
+            return
+        log = self.log.info if link.role is Role.DIALLER else self.log.debug
+        log(
+            "[Link] {address} ({direction}) closed in the handshake: {why}: {reason}",
+            address=link.address,
+            direction=link.role.value,
+            why=closed.ending.value,
+            reason=closed.reason,
+        )
 
-    def _build(self, role: Role, address: Address, expected: PeerId | None) -> ChatProtocol:
+    def _build_accepted(self, address: Address) -> ChatProtocol:
+        return self._build(Role.LISTENER, None, address)
+
+    def _build(self, role: Role, expected: PeerId | None, address: Address) -> ChatProtocol:
         link = ChatProtocol(self._clock, self._settings, self, role, address, expected)
         self._live[link] = None
         return link
-
-    def _dial(self, peer: Peer, delay: float, *, once: bool = False) -> None:
-        self._dialer.dial(peer.peer_id, self._candidates(peer), delay, once=once)
-
-    def _candidates(self, peer: Peer) -> Sequence[Address]:
-        """Return where to dial a peer; one behind our own address may be on this very host."""
-        candidates = list(peer.addresses)
-        for address in peer.addresses:
-            here = Address("127.0.0.1", address.port)
-            if address.host in self._public_ips and here not in candidates:
-                candidates.append(here)
-        return candidates
-
-    def _is_crowded(self, peer_id: PeerId) -> bool:
-        """Tell whether we dial enough peers; those of our own namespace get twice the room."""
-        room = self._config.limits.max_dialled_peers
-        if namespace_of(peer_id) == namespace_of(self.me):
-            room *= 2
-        return self._dialer.count >= room
 
     def _report_up(self, peer: Peer, link: Link) -> None:
         self._report(

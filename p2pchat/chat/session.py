@@ -124,6 +124,8 @@ class Session:
         Raises RemoteProtocolError if it is no message, or one that this state does not allow; the
         state is then unchanged, and the caller decides whether the link may go on.
         """
+        if self.state is State.LEFT:
+            return None
         message = decode(line)
         kind = type(message)
         state = self._moves.get(kind)
@@ -163,8 +165,6 @@ class Session:
         self._moves = _NEXT[state]
 
     def _check_harmless(self, message: AnyMessage) -> None:
-        if self.state is State.LEFT:
-            return
         if isinstance(message, _HARMLESS) and self.state is not State.AWAIT_HELLO:
             return
         kind = message.__struct_config__.tag

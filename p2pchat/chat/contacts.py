@@ -1,0 +1,136 @@
+"""Whom to dial, when, and where (docs/protocols.md, 2.4, 2.8, 2.9)."""
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from p2pchat.chat.dialer import FIRST_PAUSE, Dialer
+from p2pchat.chat.link import Closed, Ending
+from p2pchat.chat.peers import Peer, PeerTable
+from p2pchat.chat.protocol import ChatProtocol
+from p2pchat.config import Config
+from p2pchat.identity import Address, PeerId, namespace_of
+from p2pchat.text import visible
+
+#: How a link must have ended for its peer to be dialled again by backoff; after the others only
+#: discovery or /reconnect does it.
+REDIAL_AFTER = frozenset({Ending.LOST, Ending.DEAD, Ending.SILENT})
+
+
+class Contacts:
+    """Decides about dialling the peers of a table; its Dialer carries it out.
+
+    `build` makes a link for a connection to a peer; `is_dialling_us` tells whether somebody at an
+    IP address has connected and not said who it is.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        rng: Random,
+        me: PeerId,
+        config: Config,
+        peers: PeerTable,
+        *,
+        build: Callable[[PeerId, Address], ChatProtocol],
+        is_dialling_us: Callable[[str], bool],
+    ) -> None:
+        self.public_ips: set[str] = set()
+        self._clock: IReactorTime = reactor
+        self._rng = rng
+        self._me = me
+        self._config = config
+        self._peers = peers
+        self._build = build
+        self._is_dialling_us = is_dialling_us
+        self.dialer = Dialer(
+            *(reactor, rng, config.connection),
+            *(config.limits.handshake_timeout, config.peer.bind, self),
+        )
+
+    def is_dialling(self, peer: PeerId) -> bool:
+        """Tell whether attempts at this peer go on."""
+        return self.dialer.is_dialling(peer)
+
+    def discovered(self, found: Iterable[tuple[PeerId, Address]]) -> None:
+        """Note all peers that a discovery shows, and dial those without a link, within limits.
+
+        Our own namespace and peers that were not dialled in vain come first, the rest by chance: so
+        a list full of peers that do not exist can't keep us from those that do.
+        """
+        for peer_id, address in sorted(found, key=lambda entry: self._order(entry[0])):
+            if peer_id != self._me:
+                self._discovered_one(peer_id, address)
+
+    def lost(self, peer: Peer, closed: Closed) -> None:
+        """Dial a peer whose last link ended, if it ended in a way that calls for it."""
+        if closed.ending in REDIAL_AFTER:
+            self._dial(peer, self._config.connection.reconnect_backoff_base)
+
+    def reconnect(self) -> int:
+        """Dial every known peer that has no link, now; return how many."""
+        absent = [peer for peer in self._peers if peer.addresses and not peer.links]
+        for peer in absent:
+            self.dialer.cancel(peer.peer_id)
+            peer.stale = False
+            self._dial(peer, 0.0)
+        return len(absent)
+
+    # The dialer asks (DialerListener)
+
+    def build_link(self, peer: PeerId, address: Address) -> ChatProtocol:
+        return self._build(peer, address)
+
+    def is_dialling_us(self, address: Address) -> bool:
+        return self._is_dialling_us(address.host)
+
+    def wants_redial(self, peer: PeerId, closed: Closed) -> bool:
+        known = self._peers.get(peer)
+        return known is not None and not known.links and closed.ending in REDIAL_AFTER
+
+    def gave_up(self, peer: PeerId) -> None:
+        known = self._peers.get(peer)
+        if known is not None:
+            known.stale = True
+        self.log.info("[PeerClient] {peer} cannot be reached: stale", peer=visible(peer))
+
+    # Within
+
+    def _order(self, peer_id: PeerId) -> tuple[bool, bool, float]:
+        peer = self._peers.get(peer_id)
+        in_vain = peer is not None and peer.stale
+        foreign = namespace_of(peer_id) != namespace_of(self._me)
+        return in_vain, foreign, self._rng.random()
+
+    def _discovered_one(self, peer_id: PeerId, address: Address) -> None:
+        peer = self._peers.meet(peer_id, self._clock.seconds())
+        new = peer.learn_address(address)
+        if peer.links or self._is_crowded(peer_id):
+            return
+        # who left, or could not be reached, is tried once each time that it is shown
+        once = (peer.stale or peer.left) and not new
+        self._dial(peer, self._rng.uniform(*FIRST_PAUSE), once=once)
+
+    def _dial(self, peer: Peer, delay: float, *, once: bool = False) -> None:
+        self.dialer.dial(peer.peer_id, self._candidates(peer), delay, once=once)
+
+    def _candidates(self, peer: Peer) -> list[Address]:
+        """Return where to dial a peer; one behind our own address may be on this very host."""
+        candidates = list(peer.addresses)
+        for address in peer.addresses:
+            here = Address("127.0.0.1", address.port)
+            if address.host in self.public_ips and here not in candidates:
+                candidates.append(here)
+        return candidates
+
+    def _is_crowded(self, peer_id: PeerId) -> bool:
+        """Tell whether we dial enough peers; those of our own namespace get twice the room."""
+        room = self._config.limits.max_dialled_peers
+        if namespace_of(peer_id) == namespace_of(self._me):
+            room *= 2
+        return self.dialer.count >= room
