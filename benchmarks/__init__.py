@@ -1,1 +1,4 @@
-"""Figures as ratios: each benchmark measures a named baseline in the same run."""
+"""What a node can do, each figure beside a baseline measured in the same run.
+
+Run as `python -m benchmarks`; docs/performance.md tells what each figure means.
+"""

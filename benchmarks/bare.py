@@ -1,6 +1,6 @@
-"""The baseline of the burst: decodes each line, answers it, and does nothing else.
+"""The baseline of lines: decodes each one, answers it, and does nothing else.
 
-Prints the port it listens on. Run as `python -m benchmarks.bare`.
+Prints `{"port": ...}` when it listens. Run as `python -m benchmarks.bare`.
 """
 
 import sys
@@ -8,35 +8,50 @@ import sys
 import msgspec
 from twisted.internet import asyncioreactor
 
-asyncioreactor.install()
+asyncioreactor.install()  # as the node does; before anything imports the reactor
 
-from twisted.internet import reactor  # noqa: E402  # the reactor must be chosen first
+from twisted.internet import reactor  # noqa: E402
 from twisted.internet.protocol import Factory  # noqa: E402
 from twisted.protocols.basic import LineOnlyReceiver  # noqa: E402
 
-from p2pchat.chat.messages import Ack, Hello, HelloOk, Send  # noqa: E402
+from p2pchat.chat.messages import Ack, Bye, ByeOk, Hello, HelloOk, Ping, Pong, Send  # noqa: E402
 
-decode = msgspec.json.Decoder(Send | Hello).decode
+NOW = "2026-01-01T00:00:00.000Z"
+
+decode = msgspec.json.Decoder(Send | Ping | Pong | Hello | Bye).decode
 encode = msgspec.json.Encoder().encode
 
 
 class Bare(LineOnlyReceiver):
-    """Answers SEND by ACK and HELLO by HELLO_OK."""
+    """Answers what is answered by a peer, line by line."""
 
     delimiter = b"\n"
-    MAX_LENGTH = 32768
+    MAX_LENGTH = 32767
+
+    def connectionMade(self) -> None:
+        # as the node does; without it the end of a burst waits 40 ms for the other side's kernel
+        self.transport.setTcpNoDelay(True)
 
     def lineReceived(self, line: bytes) -> None:
         message = decode(line)
         if type(message) is Send:
-            answer = encode(Ack(message.msg_id, "2026-01-01T00:00:00.000Z"))
+            self.transport.write(encode(Ack(message.msg_id, NOW)) + b"\n")
         else:
-            answer = encode(HelloOk("bare@CIC", agent="bare"))
-        self.transport.write(answer + b"\n")
+            self._answer_other(message)
+
+    def _answer_other(self, message: object) -> None:
+        match message:
+            case Ping():
+                self.transport.write(encode(Pong(message.msg_id, NOW)) + b"\n")
+            case Hello():
+                self.transport.write(encode(HelloOk("bare@CIC", agent="bare")) + b"\n")
+            case Bye():
+                self.transport.write(encode(ByeOk(message.msg_id)) + b"\n")
+                self.transport.loseConnection()
 
 
 if __name__ == "__main__":
     port = reactor.listenTCP(0, Factory.forProtocol(Bare), interface="127.0.0.1")
-    print(port.getHost().port, flush=True)
+    print(msgspec.json.encode({"port": port.getHost().port}).decode(), flush=True)
     sys.stdout.close()
     reactor.run()

@@ -1,76 +1,80 @@
-"""A burst of SENDs over one link: ACKs a second, against a bare server of the same lines."""
+"""A burst of SENDs over one link: how fast are they acknowledged?"""
 
-import socket
 import statistics
-import threading
-import time
 import uuid
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from benchmarks.processes import bare, node
+import msgspec
+
+from benchmarks.figures import Baseline, BenchmarkError, Figure, ratio_at_least
+from benchmarks.linux import cpu_seconds, wait_until_idle
+from benchmarks.processes import Server, bare, node
+from benchmarks.raw_peer import RawPeer
 from p2pchat.chat.codec import encode
-from p2pchat.chat.messages import Hello, Send
+from p2pchat.chat.messages import Ack, Send
 
 MESSAGES = 5000
-ROUNDS = 7
-TIMEOUT = 20
+ROUNDS = 11
+WANTED_RATIO = 1 / 3
+
+_decode_ack = msgspec.json.Decoder(Ack).decode
 
 
-def burst(port: int) -> float:
-    """Write MESSAGES SENDs at once over a new link; return ACKs a second, in order and complete."""
-    me = f"raw-{uuid.uuid4().hex[:8]}@CIC"
-    ids = [str(uuid.uuid4()) for _ in range(MESSAGES)]
-    lines = b"".join(
-        encode(Send(msg_id, me, "alice@CIC", f"message number {number} of a burst"))
-        for number, msg_id in enumerate(ids)
-    )
-    with socket.create_connection(("127.0.0.1", port)) as link:
-        link.sendall(encode(Hello(me, agent="raw")))
-        _read_lines(link, 1)
-        seconds, answers = _exchange(link, lines)
-    acks = [line for line in answers.split(b"\n") if b'"ACK"' in line]
-    assert [msg_id.encode() in ack for msg_id, ack in zip(ids, acks, strict=True)].count(False) == 0
-    return MESSAGES / seconds
+class Rate(NamedTuple):
+    """ACKs a second of a clock, and a second of the server's processor time until the last ACK."""
+
+    wall: float
+    cpu: float
 
 
-def _exchange(link: socket.socket, lines: bytes) -> tuple[float, bytes]:
-    """Write all lines while reading the answers; return the seconds until the last ACK.
+def burst(server: Server) -> Rate:
+    """Write MESSAGES SENDs at once over a new link to an idle server, and check the ACKs.
 
-    Writing has a thread of its own, and both only wait in system calls: the client is cheap.
+    Raises BenchmarkError unless there is one for each SEND, in their order, and nothing else.
     """
-    link.settimeout(TIMEOUT)
-    answers = bytearray()
-    writer = threading.Thread(target=link.sendall, args=(lines,))
-    started = time.perf_counter()
-    writer.start()
-    lines_read = 0
-    while lines_read < MESSAGES or answers.count(b'"ACK"') < MESSAGES:
-        data = link.recv(1 << 20)
-        assert data, "the server closed the link"
-        lines_read += data.count(b"\n")
-        answers += data
-    seconds = time.perf_counter() - started
-    writer.join()
-    return seconds, bytes(answers)
+    wait_until_idle(server.pid)
+    peer = RawPeer(server.port)
+    msg_ids = [str(uuid.uuid4()) for _ in range(MESSAGES)]
+    lines = b"".join(
+        encode(Send(msg_id, peer.peer_id, "alice@CIC", f"message number {number} of a burst"))
+        for number, msg_id in enumerate(msg_ids)
+    )
+    used = cpu_seconds(server.pid)
+    seconds, answers = peer.burst(lines, MESSAGES)
+    used = cpu_seconds(server.pid) - used
+    if [_decode_ack(line).msg_id for line in answers.splitlines()] != msg_ids:
+        raise BenchmarkError("the ACKs are not those of the SENDs, in order")
+    peer.close()
+    return Rate(MESSAGES / seconds, MESSAGES / used)
 
 
-def _read_lines(link: socket.socket, count: int) -> None:
-    seen = 0
-    while seen < count:
-        seen += link.recv(65536).count(b"\n")
-
-
-def measure() -> tuple[float, float]:
-    """Return ACKs a second of a node and of the bare server: the middle of ROUNDS each."""
+def measure() -> list[Figure]:
+    """Measure rounds by turns, after one of each that does not count; report the middle ones."""
     with bare() as baseline, node("alice") as alice:
-        rates = [(burst(alice.port), burst(baseline.port)) for _ in range(ROUNDS)]
-    return statistics.median(rate for rate, _ in rates), statistics.median(
-        rate for _, rate in rates
-    )
+        rounds = [(burst(alice), burst(baseline)) for _ in range(ROUNDS + 1)][1:]
+        wait_until_idle(alice.pid)
+        _check_printed(alice, (ROUNDS + 1) * MESSAGES)
+    ours, theirs = (_middle(rates) for rates in zip(*rounds, strict=True))
+    name = f"burst of {MESSAGES:,} SENDs"
+    return [
+        Figure(
+            f"{name}: rate of ACKs",
+            "1/s",
+            ours.wall,
+            Baseline("bare server", theirs.wall),
+            ratio_at_least(WANTED_RATIO),
+        ),
+        Figure(f"{name}: by CPU time", "1/s", ours.cpu, Baseline("bare server", theirs.cpu)),
+    ]
 
 
-if __name__ == "__main__":
-    ours, theirs = measure()
-    print(
-        f"burst of {MESSAGES} SENDs: {ours:,.0f} ACKs/s, bare server {theirs:,.0f} ACKs/s, "
-        f"ratio {ours / theirs:.2f} (wanted: 0.33)"
-    )
+def _middle(rates: Iterable[Rate]) -> Rate:
+    return Rate(*(statistics.median(column) for column in zip(*rates, strict=True)))
+
+
+def _check_printed(server: Server, wanted: int) -> None:
+    """Make sure that the node has not only acknowledged the messages, but also shown them."""
+    printed = server.count("message")
+    if printed != wanted:
+        raise BenchmarkError(f"{printed} messages were printed, of {wanted}")

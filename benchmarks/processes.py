@@ -1,66 +1,143 @@
-"""Starting and ending what is measured: the bare server and real nodes, as processes."""
+"""Starting and ending what is measured: nodes and baselines, each a process of its own.
+
+Output goes to files: reading it costs the measured process nothing, and never holds it up.
+"""
 
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-#: How long a process has to come up, in seconds.
-START_TIMEOUT = 20
+from benchmarks.figures import BenchmarkError
+
+#: How long a process may take to come up, to answer a command, and to end, in seconds.
+START_TIMEOUT = 20.0
+REPLY_TIMEOUT = 20.0
+END_TIMEOUT = 10.0
+
+#: How often output is looked at, in seconds.
+POLL = 0.002
+
+ROOT = Path(__file__).parent.parent
+TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--nodaemon")
 
 
-class Server(NamedTuple):
-    """A process that listens on 127.0.0.1; `seconds` is how long it took to say so."""
+class Server:
+    """A process that listens on a port of 127.0.0.1, and took `seconds` to say so."""
 
-    process: subprocess.Popen[str]
-    port: int
-    seconds: float
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        self.port = 0
+        self.seconds = 0.0
+        self._started = time.perf_counter()
+        self._output, self._errors = folder / "stdout", folder / "stderr"
+        with self._output.open("wb") as stdout, self._errors.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=ROOT
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def read(self) -> bytes:
+        """Return all it has printed."""
+        return self._output.read_bytes()
+
+    def count(self, event: str) -> int:
+        """Count the events of a kind that a node has printed."""
+        return self.read().count(f'{{"event":"{event}"'.encode())
+
+    def say(self, command: str) -> None:
+        """Type a command on a node's console."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{command}\n".encode())
+        self.process.stdin.flush()
+
+    def ask(self, command: str) -> Any:
+        """Type a command and return the data of its reply."""
+        seen = self.count("reply")
+        self.say(command)
+        deadline = time.monotonic() + REPLY_TIMEOUT
+        while time.monotonic() < deadline:
+            replies = [line for line in self.read().splitlines() if b'{"event":"reply"' in line]
+            if len(replies) > seen:
+                return json.loads(replies[seen])["data"]
+            time.sleep(POLL)
+        raise BenchmarkError(f"no reply to {command} within {REPLY_TIMEOUT:g} s")
+
+    def wait_for_port(self) -> None:
+        """Wait for the first line of output, which tells the port."""
+        while time.perf_counter() < self._started + START_TIMEOUT:
+            line, newline, _ = self.read().partition(b"\n")
+            if newline:
+                self.seconds = time.perf_counter() - self._started
+                self.port = json.loads(line)["port"]
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(POLL)
+        problem = self._errors.read_text(errors="replace").strip() or "no output"
+        raise BenchmarkError(f"{self.process.args!r} did not start: {problem}")
+
+    def end(self) -> None:
+        """End the process, by force if it takes too long."""
+        self.process.terminate()
+        try:
+            self.process.wait(END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(END_TIMEOUT)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+
+@contextlib.contextmanager
+def node(name: str, *twistd_options: str) -> Iterator[Server]:
+    """Run a node as it is shipped, with a JSON console, alone on the network."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.json"
+        config.write_text("{}")
+        yield from _run(
+            *(*TWISTD, *twistd_options, "p2pchat", "--name", name, "--console", "json"),
+            *("--config", str(config), "--data-dir", folder, "--no-rendezvous"),
+            *("--bind", "127.0.0.1", "--port", str(_free_port())),
+        )
 
 
 @contextlib.contextmanager
 def bare() -> Iterator[Server]:
-    """Run the baseline server."""
-    with _running([sys.executable, "-m", "benchmarks.bare"]) as (process, started):
-        assert process.stdout is not None
-        yield Server(process, int(process.stdout.readline()), time.monotonic() - started)
+    """Run the server that only decodes and answers."""
+    yield from _run(sys.executable, "-m", "benchmarks.bare")
 
 
 @contextlib.contextmanager
-def node(
-    name: str, *options: str, config: dict[str, object] | None = None, args: tuple[str, ...] = ()
-) -> Iterator[Server]:
-    """Run a node with a JSON console, alone on the network; `args` go to twistd itself."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config.json"
-        path.write_text(json.dumps(config or {}))
-        command = [
-            *(sys.executable, "-m", "twisted", *args, "p2pchat"),
-            *("--name", name, "--config", str(path), "--data-dir", folder, "--bind", "127.0.0.1"),
-            *("--console", "json", "--no-rendezvous", *options),
-        ]
-        with _running(command) as (process, started):
-            assert process.stdout is not None
-            ready = json.loads(process.stdout.readline())
-            yield Server(process, ready["port"], time.monotonic() - started)
-
-
-@contextlib.contextmanager
-def _running(command: list[str]) -> Iterator[tuple[subprocess.Popen[str], float]]:
-    started = time.monotonic()
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+def trivial() -> Iterator[Server]:
+    """Run twistd with a service that only listens."""
+    service = str(ROOT / "benchmarks" / "trivial.py")
+    yield from _run(
+        *(*TWISTD, "--reactor", "asyncio", "--pidfile", "", "--logfile", "/dev/null"),
+        *("--no_save", "--python", service),
     )
-    try:
-        yield process, started
-    finally:
-        process.terminate()
+
+
+def _run(*command: str) -> Iterator[Server]:
+    """Run a command until the generator is closed."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(command, Path(folder))
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            server.wait_for_port()
+            yield server
+        finally:
+            server.end()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 
@@ -88,6 +88,18 @@ class Config(_Section, frozen=True):
     limits: Limits = Limits()
 
 
+#: The options that stand for a key of the configuration.
+OPTIONS = {
+    "peer.name": "--name",
+    "peer.namespace": "--namespace",
+    "peer.port": "--port",
+    "peer.bind": "--bind",
+    "logging.level": "--log-level",
+    "logging.file": "--log-file",
+    "rendezvous.servers": "--rendezvous",
+}
+
+
 def find_config_file(cwd: Path, user_dir: Path) -> Path | None:
     """Return the file that is read when none is named: ./config.json, else the user's own."""
     for candidate in (cwd / "config.json", user_dir / "config.json"):
@@ -107,7 +119,7 @@ def load_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not JSON: {error}") from error
-    _convert(content, str(path))
+    _convert(content, f"{path}: ")
     return cast("dict[str, Any]", content)
 
 
@@ -120,14 +132,20 @@ def make_config(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Con
     for path, value in overrides.items():
         section, key = path.split(".")
         merged.setdefault(section, {})[key] = value
-    return _convert(merged, "command line")
+    try:
+        return _convert(merged, "")
+    except ConfigError as error:
+        # the file was checked by itself, so that only an option can be wrong
+        key, colon, rest = str(error).partition(": ")
+        raise ConfigError(f"{OPTIONS.get(key, key)}{colon}{rest}") from error
 
 
 def _convert(content: Any, place: str) -> Config:
+    """Check content against the schema; `place` begins each complaint."""
     try:
         config = msgspec.convert(content, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{place}: {_explain(str(error))}") from error
+        raise ConfigError(place + _explain(str(error))) from error
     _check_names(config, place)
     return config
 
@@ -137,13 +155,13 @@ def _check_names(config: Config, place: str) -> None:
     for key, value in (("name", config.peer.name), ("namespace", config.peer.namespace)):
         if value is not None and not is_name(value):
             raise ConfigError(
-                f"{place}: peer.{key}: expected 1 to {MAX_NAME_LENGTH} printable characters, "
+                f"{place}peer.{key}: expected 1 to {MAX_NAME_LENGTH} printable characters, "
                 f"got {value!r:.100}"
             )
     if config.peer.bind and not is_ip_literal(config.peer.bind):
-        raise ConfigError(f"{place}: peer.bind: expected an IP address, got {config.peer.bind!r}")
+        raise ConfigError(f"{place}peer.bind: expected an IP address, got {config.peer.bind!r}")
     for server in config.rendezvous.servers or ():
-        parse_server(server, f"{place}: rendezvous.servers")
+        parse_server(server, f"{place}rendezvous.servers")
 
 
 def parse_server(text: str, place: str) -> Address:
@@ -168,6 +186,15 @@ def _explain(problem: str) -> str:
     path = path.removesuffix("`").removeprefix("$").removeprefix(".")
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text, re.DOTALL)
     if unknown:
-        return f"{f'{path}.' if path else ''}{unknown[1]}: unknown key"
+        return f"{f'{path}.' if path else ''}{unknown[1]}: unknown key; {_known_keys(path)}"
+    value = re.fullmatch(r"Invalid enum value (.*)", text, re.DOTALL)
+    if value:
+        return f"{path}: expected one of {', '.join(get_args(LogLevel))}, got {value[1]}"
     text = text[:1].lower() + text[1:]
     return f"{path}: {text}" if path else text
+
+
+def _known_keys(section: str) -> str:
+    """Name the keys that may stand in a section, or the sections."""
+    place = getattr(Config(), section) if section else Config()
+    return f"expected {', '.join(place.__struct_fields__)}"

@@ -21,6 +21,7 @@ from twisted.python import usage
 
 from p2pchat import __version__
 from p2pchat.config import (
+    OPTIONS,
     Config,
     find_config_file,
     load_file,
@@ -38,7 +39,7 @@ CONSOLES = ("auto", "tty", "plain", "json", "none")
 class Options(usage.Options):
     """The command line of `twistd p2pchat`."""
 
-    synopsis = "[-n] p2pchat [options]"
+    synopsis = "[options]"
     longdesc = (
         "A chat node without a server in the middle. Settings are read from --config, else "
         "./config.json, else the user's configuration folder; options come before them."
@@ -107,7 +108,9 @@ class NodeService(Node):
         try:
             super().privilegedStartService()
         except StartError as error:
-            raise SystemExit(f"p2pchat: {error}") from error
+            # by now sys.stderr leads to the log
+            print(f"p2pchat: {error}", file=sys.__stderr__)
+            raise SystemExit(1) from error
 
 
 def makeService(options: Options) -> Node:
@@ -192,16 +195,10 @@ def _configure(options: usage.Options, servers: list[str]) -> Config:
 
 def _overrides(options: usage.Options, servers: list[str]) -> dict[str, Any]:
     """Return what the command line sets, by the key it stands for."""
-    keys = {
-        "name": "peer.name",
-        "namespace": "peer.namespace",
-        "port": "peer.port",
-        "bind": "peer.bind",
-        "log-level": "logging.level",
-        "log-file": "logging.file",
-    }
     overrides = {
-        key: options[option] for option, key in keys.items() if options[option] is not None
+        key: options[option.removeprefix("--")]
+        for key, option in OPTIONS.items()
+        if option != "--rendezvous" and options[option.removeprefix("--")] is not None
     }
     if "peer.port" in overrides and options["port"].isdecimal():
         overrides["peer.port"] = int(options["port"])

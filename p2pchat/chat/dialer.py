@@ -16,7 +16,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pchat.chat.link import Closed
+from p2pchat.chat.link import Closed, Ending
 from p2pchat.chat.protocol import ChatProtocol
 from p2pchat.config import Connection
 from p2pchat.identity import Address, PeerId, source_address
@@ -27,6 +27,9 @@ FIRST_PAUSE = (0.5, 2.0)
 
 #: How often dialling is put off because somebody at that address is just dialling us.
 MAX_DEFERRALS = 3
+
+#: How a handshake ends at an address where the peer is not; it may be at its next one.
+NOT_THERE = frozenset({Ending.BROKEN, Ending.SILENT, Ending.LOST})
 
 
 class DialerListener(Protocol):
@@ -119,9 +122,13 @@ class PeerFactory(ReconnectingClientFactory):
             self._retry(connector)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
-        self.connected = False
+        reached, self.connected = self.connected, False
         closed = self._link.closed if self._link is not None else None
-        if self.continueTrying and closed and self._dialer.listener.wants_redial(self.peer, closed):
+        if not self.continueTrying or closed is None:
+            self._dialer.finished(self)
+        elif self._round and not reached and closed.ending in NOT_THERE:
+            self._connect_next()
+        elif self._dialer.listener.wants_redial(self.peer, closed):
             self._retry(connector)
         else:
             self._dialer.finished(self)

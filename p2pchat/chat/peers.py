@@ -41,7 +41,8 @@ class Verdict(Enum):
 class Peer:
     """All we know of one peer. Times are of the node's clock, in seconds.
 
-    `stale`: dialled in vain as often as the configuration allows; `left`: it said BYE.
+    `up`: reported as such; `stale`: dialled in vain as often as the configuration allows; `left`: it
+    said BYE.
     """
 
     peer_id: PeerId
@@ -50,6 +51,7 @@ class Peer:
     rtt: RttStats = field(default_factory=RttStats)
     seen: Seen = field(default_factory=Seen)
     last_seen: float = 0.0
+    up: bool = False
     stale: bool = False
     left: bool = False
     modern: bool | None = None

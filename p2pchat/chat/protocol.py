@@ -111,6 +111,11 @@ class ChatProtocol(LineOnlyReceiver):
         return self._session.peer
 
     @property
+    def expected(self) -> PeerId | None:
+        """The peer that was dialled, None on an accepted link."""
+        return self._session.expected
+
+    @property
     def talking(self) -> bool:
         return self._session.state is State.TALKING
 

@@ -193,6 +193,9 @@ class Router:
         seconds = f"{self._deliveries.timeout:g} s"
         if delivery.stage is Stage.SENT:
             return f"no ACK within {seconds}"
+        peer = self._peers.get(delivery.peer)
+        if peer is not None and peer.writing_link() is not None:
+            return f"it does not keep up: no room in its queue within {seconds}"
         if delivery.sent:
             return f"the link was lost before an ACK, and no new one came within {seconds}"
         return f"not connected within {seconds}"

@@ -62,6 +62,7 @@ class ChatService(MultiService):
         self._config = config
         self._report = report
         self._port: IListeningPort | None = None
+        self._leaving = False
         self._live: dict[ChatProtocol, None] = {}
         self._all_closed: Deferred[None] | None = None
         limits, connection = config.limits, config.connection
@@ -122,6 +123,7 @@ class ChatService(MultiService):
 
         Bounded: a link that does not close by itself is aborted after two seconds.
         """
+        self._leaving = True
         self._contacts.dialer.stopService()
         self._switchboard.stop()
         if self._port is not None:
@@ -230,6 +232,7 @@ class ChatService(MultiService):
         self._live.pop(link, None)
         self._log_fruitless(link, closed)
         self._switchboard.closed(link, closed)
+        self._note_absence(link.peer or link.expected, closed)
         if not self._live:
             self._stop_waiting()
 
@@ -249,7 +252,8 @@ class ChatService(MultiService):
             address=link.address,
             agent=link.agent or "legacy",
         )
-        if len(peer.links) == 1:
+        if not peer.up:
+            peer.up = True
             self._report_up(peer, link)
         self._router.link_up(peer, link)
 
@@ -264,12 +268,25 @@ class ChatService(MultiService):
             reason=closed.reason,
         )
         self._router.link_down(peer, link)
-        if peer.links or closed.ending is Ending.DUPLICATE:
+
+    # Within
+
+    def _note_absence(self, peer_id: PeerId | None, closed: Closed) -> None:
+        """Report a peer whose last link is gone, unless the one that stays is nearly up (2.8)."""
+        peer = self._peers.get(peer_id) if peer_id is not None else None
+        if peer is None or peer.links or not peer.up or self._leaving:
             return
+        if closed.ending is Ending.DUPLICATE and self._is_meeting(peer):
+            return
+        peer.up = False
         self._report(PeerDown(time=self._wall_clock(), peer_id=peer.peer_id, reason=_words(closed)))
         self._contacts.lost(peer, closed)
 
-    # Within
+    def _is_meeting(self, peer: Peer) -> bool:
+        """Tell whether a link that we dialled to this peer is in its handshake."""
+        return any(
+            link.expected == peer.peer_id and link.established_at is None for link in self._live
+        )
 
     def _log_fruitless(self, link: ChatProtocol, closed: Closed) -> None:
         """Log a connection that never came to anything; those we made are worth a look."""

@@ -1,0 +1,74 @@
+"""Runs the benchmarks: `python -m benchmarks [burst] [links] [ping] [ready] [--json] [--check]`."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from benchmarks import burst, links, ping, ready
+from benchmarks.figures import BenchmarkError, Figure
+from benchmarks.machine import Watch
+from benchmarks.table import table
+
+BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
+    "burst": burst.measure,
+    "links": links.measure,
+    "ping": ping.measure,
+    "ready": ready.measure,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks that are named, or all, and print what they found; return the status.
+
+    1 means that a figure falls short and --check was given, 2 that one could not be measured.
+    """
+    options = _parse(arguments)
+    if sys.platform != "linux":
+        print("benchmarks: memory and processor time are read in Linux's way", file=sys.stderr)
+        return 2
+    watch = Watch()
+    figures = []
+    try:
+        for name in options.names or BENCHMARKS:
+            print(f"measuring {name} ...", file=sys.stderr, flush=True)
+            figures += BENCHMARKS[name]()
+    except (BenchmarkError, OSError) as error:
+        print(f"benchmarks: {name}: {error}", file=sys.stderr)
+        return 2
+    machine = watch.describe()
+    if options.json:
+        print(_json(machine, figures))
+    else:
+        print(table(figures), machine, sep="\n\n")
+    return int(options.check and any(figure.ok is False for figure in figures))
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("benchmarks", description="Measure what a node can do.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--json", action="store_true", help="print JSON and no table")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with status 1 if a figure falls short"
+    )
+    options = parser.parse_args(arguments)
+    for name in options.names:
+        if name not in BENCHMARKS:
+            parser.error(f"no benchmark {name!r}: choose from {', '.join(BENCHMARKS)}")
+    return options
+
+
+def _json(machine: object, figures: Sequence[Figure]) -> str:
+    rows = [
+        {**msgspec.to_builtins(figure), "ratio": figure.ratio, "ok": figure.ok}
+        for figure in figures
+    ]
+    return msgspec.json.encode({"machine": machine, "figures": rows}).decode()
+
+
+if __name__ == "__main__":
+    # ended by a signal, it still ends the processes that it started
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""What each command does: a request to the node and an answer fit to be read.
+
+An answer has the lines that people read and the same as data for programs; its lines may still hold
+what is hostile, which `commands` makes visible. A request that cannot be carried out raises
+RequestError.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from p2pchat.api import NodeApi, PeerInfo, RendezvousInfo, RttInfo, Status
+from p2pchat.identity import PeerId, is_name, namespace_of
+from p2pchat.text import visible
+from p2pchat.ui.tables import duration, milliseconds, plural, table
+from p2pchat.ui.words import BLANKS, UsageError, only_word, shown, split_word
+
+#: What `/log` takes.
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class Answer(NamedTuple):
+    """What a command found or did: lines for people, data for programs."""
+
+    lines: list[str]
+    data: object = None
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """Data of a message to one peer that was taken; delivery events carry the same msg_id."""
+
+    msg_id: str
+    to: str
+
+
+class Published(msgspec.Struct, frozen=True):
+    """Data of a publication; `peers` is how many it goes to."""
+
+    msg_id: str
+    to: str
+    peers: int
+
+
+class PeerRtt(msgspec.Struct, frozen=True):
+    """Data of one line of `/rtt`."""
+
+    peer_id: str
+    rtt: RttInfo
+
+
+class Redialled(msgspec.Struct, frozen=True):
+    """Data of `/reconnect`: how many peers are dialled."""
+
+    peers: int
+
+
+class LogLevel(msgspec.Struct, frozen=True):
+    """Data of `/log`: the level from now on."""
+
+    level: str
+
+
+class Actions:
+    """The requests behind the commands; `partner` is whom `/msg` wrote to last."""
+
+    def __init__(self, api: NodeApi) -> None:
+        self._api = api
+        self.partner: PeerId | None = None
+
+    async def peers(self, rest: str) -> Answer:
+        target = only_word(rest) or "*"
+        _check_target(target)
+        await self._api.discover()
+        found = [peer for peer in self._api.peers() if _is_in(peer, target)]
+        if not found:
+            return Answer(["no peers known" + _of(target)], found)
+        head = ("peer", "state", "address", "kind", "seen", "rtt")
+        return Answer(table(head, [_peer_row(peer) for peer in found]), found)
+
+    async def msg(self, rest: str) -> Answer:
+        name, text = split_word(rest)
+        if not name:
+            raise UsageError("no peer and no text")
+        if not text.strip():
+            raise UsageError(f"no text for {shown(name)}")
+        self.partner = self._api.resolve(name)
+        return await self.say(text)
+
+    async def say(self, text: str) -> Answer:
+        """Send text to the last partner."""
+        if self.partner is None:
+            raise UsageError("write to somebody with /msg first, then plain text goes there too")
+        msg_id = self._api.send(self.partner, text)
+        line = f"→ {shown(self.partner)}: {text}"
+        return Answer([line], Sent(msg_id, self.partner))
+
+    async def pub(self, rest: str) -> Answer:
+        target, text = split_word(rest)
+        if not target:
+            raise UsageError("no target and no text")
+        _check_target(target)
+        if not text.strip():
+            raise UsageError(f"no text for {shown(target)}")
+        msg_id, count = self._api.publish(target, text)
+        reach = plural(count, "peer") if count else "nobody: no peer is connected" + _of(target)
+        line = f"→ {shown(target)}: {text} ({reach})"
+        return Answer([line], Published(msg_id, target, count))
+
+    async def conn(self, rest: str) -> Answer:
+        _check_empty(rest)
+        links = self._api.links()
+        if not links:
+            return Answer(["no connections"], links)
+        head = ("peer", "direction", "address", "kind", "agent", "age", "queued")
+        rows = [
+            (
+                shown(link.peer_id),
+                link.direction,
+                visible(link.address),
+                _kind(link.modern),
+                visible(link.agent, 40) or "-",
+                duration(link.age),
+                str(link.queued),
+            )
+            for link in links
+        ]
+        return Answer(table(head, rows), links)
+
+    async def rtt(self, rest: str) -> Answer:
+        _check_empty(rest)
+        found = [PeerRtt(peer.peer_id, peer.rtt) for peer in self._api.peers() if peer.rtt.count]
+        if not found:
+            return Answer(["no round trip measured yet"], found)
+        head = ("peer", "last", "mean", "p50", "p95", "count")
+        return Answer(table(head, [_rtt_row(peer) for peer in found]), found)
+
+    async def reconnect(self, rest: str) -> Answer:
+        _check_empty(rest)
+        count = self._api.reconnect()
+        return Answer([f"dialling {plural(count, 'peer')}"], Redialled(count))
+
+    async def log(self, rest: str) -> Answer:
+        level = only_word(rest).upper()
+        if level not in LOG_LEVELS:
+            raise UsageError(f"{shown(level)} is no level" if level else "no level")
+        self._api.set_log_level(level)
+        return Answer([f"logging from {level} on"], LogLevel(level))
+
+    async def status(self, rest: str) -> Answer:
+        _check_empty(rest)
+        status = self._api.status()
+        return Answer(_status_lines(status), status)
+
+    async def quit(self, rest: str) -> Answer:
+        _check_empty(rest)
+        self._api.leave()
+        return Answer(["leaving"])
+
+
+def _check_empty(rest: str) -> None:
+    if rest.strip(BLANKS):
+        raise UsageError("takes no argument")
+
+
+def _check_target(target: str) -> None:
+    if target != "*" and not (target.startswith("#") and is_name(target[1:])):
+        raise UsageError(f"{shown(target)} is neither * nor #namespace")
+
+
+def _is_in(peer: PeerInfo, target: str) -> bool:
+    return target in ("*", "#" + namespace_of(PeerId(peer.peer_id)))
+
+
+def _of(target: str) -> str:
+    return "" if target == "*" else f" in {shown(target)}"
+
+
+def _kind(modern: bool | None) -> str:
+    return "?" if modern is None else "modern" if modern else "legacy"
+
+
+def _peer_row(peer: PeerInfo) -> tuple[str, ...]:
+    return (
+        shown(peer.peer_id),
+        peer.state,
+        visible(peer.addresses[0]) if peer.addresses else "-",
+        _kind(peer.modern),
+        duration(peer.last_seen) + " ago",
+        milliseconds(peer.rtt.last),
+    )
+
+
+def _rtt_row(peer: PeerRtt) -> tuple[str, ...]:
+    rtt = peer.rtt
+    times = (milliseconds(value) for value in (rtt.last, rtt.mean, rtt.p50, rtt.p95))
+    return (shown(peer.peer_id), *times, str(rtt.count))
+
+
+def _status_lines(status: Status) -> list[str]:
+    return [
+        f"{shown(status.peer_id)}, p2pchat {status.version}, up {duration(status.uptime)}",
+        f"listening on {status.host}:{status.port}",
+        f"{plural(status.peers, 'peer')}, {plural(status.links, 'link')}; under way: "
+        f"{plural(status.handshakes, 'handshake')}, {plural(status.pending, 'message')}",
+        *map(_rendezvous_line, status.rendezvous),
+        f"logging from {status.log_level} on to {status.log_file}",
+    ]
+
+
+def _rendezvous_line(server: RendezvousInfo) -> str:
+    ours = ", served by this node" if server.serving else ""
+    registered = "registered" if server.registered else "not registered"
+    found = plural(server.peers, "peer")
+    return f"rendezvous {server.address}{ours}: {server.state}, {registered}, {found}"

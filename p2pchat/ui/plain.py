@@ -1,0 +1,50 @@
+"""Plain output: lines of text for people, without escape codes."""
+
+from datetime import datetime, tzinfo
+
+from p2pchat.events import DeliveryChanged, Event
+from p2pchat.text import visible
+from p2pchat.ui.actions import Sent
+from p2pchat.ui.commands import Reply
+from p2pchat.ui.outgoing import Message, Outgoing
+from p2pchat.ui.views import MARKS, Line, event_line, plain, reply_lines, stamped
+from p2pchat.ui.words import shown
+
+_EXCERPT = 80
+_MAX_OUTGOING = 10_000
+_STATES = {"sent": "sent", "delivered": "delivered", "failed": "not delivered"}
+
+
+class PlainFormat:
+    """Writes events and replies as text, with the time of day in zone (None: this machine's).
+
+    The reply to a message that was taken is no line of its own: its delivery states are, each with
+    the beginning of the text.
+    """
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone
+        self._outgoing = Outgoing(_MAX_OUTGOING)
+
+    def event(self, event: Event) -> bytes:
+        """Write an event as one line."""
+        line = self._delivery(event) if isinstance(event, DeliveryChanged) else event_line(event)
+        return self._written([line], event.time)
+
+    def reply(self, reply: Reply, time: datetime) -> bytes:
+        """Write a reply, a line for each of its lines."""
+        if not isinstance(reply.data, Sent):
+            return self._written(reply_lines(reply), time)
+        text = visible(reply.lines[0], _EXCERPT)
+        self._outgoing.add(reply.data.msg_id, Message(time, text))
+        return b""
+
+    def _delivery(self, event: DeliveryChanged) -> Line:
+        message = self._outgoing.move_on(event)
+        text = message.text if message else f"→ {shown(event.to)}"
+        why = f" ({visible(event.reason)})" if event.reason else ""
+        return [("", f"{MARKS[event.state]} {_STATES[event.state]} {text}{why}")]
+
+    def _written(self, lines: list[Line], time: datetime) -> bytes:
+        text = "".join(plain(stamped(line, time, self._zone)) + "\n" for line in lines)
+        return text.encode("utf-8", "replace")

@@ -1,0 +1,108 @@
+"""A console on streams: commands from one file descriptor, output to another.
+
+What the lines of output look like is up to a Format: `plain` for people, `json_lines` for programs.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from p2pchat.api import NodeApi
+from p2pchat.events import Event, Notice
+from p2pchat.ui.commands import Reply, failure
+from p2pchat.ui.dialogue import Dialogue
+from p2pchat.ui.lines import LINE_LIMIT
+from p2pchat.ui.stdio import LineInput, LineOutput, Reactor
+
+#: Longest wait for what is under way at the end of input, in seconds.
+SETTLE_TIMEOUT = 5.0
+#: Longest wait for a slow reader of the output when the node stops, in seconds.
+FLUSH_TIMEOUT = 2.0
+
+
+class Format(Protocol):
+    """How events and replies are written: each as whole lines, or as nothing."""
+
+    def event(self, event: Event) -> bytes:
+        """Write an event."""
+
+    def reply(self, reply: Reply, time: datetime) -> bytes:
+        """Write a reply."""
+
+
+class StreamConsole(Service):
+    """Carries out the lines of an input one after another and writes what happens.
+
+    At the end of input it waits for what is under way, then leaves. Without an input (None) there
+    are no commands and no end. `now` tells the time in UTC; it is called from a thread too.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        api: NodeApi,
+        form: Format,
+        now: Callable[[], datetime],
+        input_fd: int | None,
+        output_fd: int,
+    ) -> None:
+        self._api = api
+        self._form = form
+        self._now = now
+        self._dialogue = Dialogue(api, self)
+        self._input = None if input_fd is None else LineInput(input_fd, reactor, self)
+        self._output = LineOutput(output_fd, reactor, self._describe_loss, self._output_gone)
+
+    def startService(self) -> None:
+        """Subscribe to the node's events and begin to read."""
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted's has no types
+        self._dialogue.start()
+        self._output.start()
+        if self._input:
+            self._input.start()
+
+    def stopService(self) -> "Deferred[None]":
+        """Stop reading; fires when all output is written, or after 2 s."""
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's has no types
+        self._dialogue.stop()
+        if self._input:
+            self._input.stop()
+        return self._output.close(FLUSH_TIMEOUT)
+
+    def show_event(self, event: Event) -> None:
+        self._output.write(self._form.event(event))
+
+    def show_reply(self, typed: str, reply: Reply) -> None:
+        self._output.write(self._form.reply(reply, self._now()))
+
+    async def line_received(self, line: str | None) -> None:
+        """Carry out a line; a line that was too long gets a reply that says so."""
+        if line is not None:
+            await self._dialogue.execute(line)
+        else:
+            self.show_reply("", failure("", f"a line over {LINE_LIMIT} bytes was not carried out"))
+
+    def input_ended(self) -> None:
+        """Let what is under way end, then leave."""
+        ended = Deferred.fromCoroutine(self._leave_when_settled())
+        ended.addErrback(lambda reason: self._log.failure("The end of input failed", reason))
+
+    async def _leave_when_settled(self) -> None:
+        await self._api.settled(SETTLE_TIMEOUT)
+        if self.running:
+            self._api.leave()
+
+    def _describe_loss(self, count: int) -> bytes:
+        text = f"{count} lines of output were dropped here because they were not read in time"
+        return self._form.event(Notice(time=self._now(), level="warning", text=text))
+
+    def _output_gone(self, reason: str) -> None:
+        self._log.info("Nobody reads the console any more: {reason}", reason=reason)
+        if self.running:
+            self._api.leave()

@@ -1,0 +1,84 @@
+"""Messages taken but not yet shown: in order, in slices, and with a bound."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pchat.chat.inbox import HIGH_WATER, LOW_WATER, Inbox, Taken
+from p2pchat.chat.messages import Send
+from p2pchat.identity import PeerId
+
+
+class FakeLink:
+    """Knows whether it is paused."""
+
+    def __init__(self) -> None:
+        self.paused = False
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+
+class InboxTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.shown: list[str] = []
+        self.inbox = Inbox(self.clock, self.show)
+
+    def show(self, taken: Taken) -> None:
+        self.shown.append(taken[2].msg_id)
+
+    def put(self, count: int, link: Any) -> None:
+        for number in range(count):
+            taken = (datetime(2025, 1, 1, tzinfo=UTC), PeerId("bob@CIC"), Send(str(number)))
+            self.inbox.put(taken, link)
+
+    def turns(self) -> int:
+        """Let the reactor run until nothing is to be shown; return how many turns it took."""
+        count = 0
+        while self.clock.calls:
+            self.turn()
+            count += 1
+        return count
+
+    def turn(self) -> None:
+        """Run what waits, and not what that puts off to the next turn."""
+        call = self.clock.calls.pop(0)
+        call.called = 1
+        call.func(*call.args, **call.kw)
+
+    def test_nothing_is_shown_while_a_read_is_worked_on(self) -> None:
+        self.put(3, FakeLink())
+        self.assertEqual(self.shown, [])
+        self.turns()
+        self.assertEqual(self.shown, ["0", "1", "2"])
+
+    def test_the_reactor_gets_its_turn_within_a_burst(self) -> None:
+        self.put(1000, FakeLink())
+        self.assertGreater(self.turns(), 10)
+        self.assertEqual(self.shown, [str(number) for number in range(1000)])
+
+    def test_links_are_paused_at_the_high_and_resumed_at_the_low_water_mark(self) -> None:
+        first, second = FakeLink(), FakeLink()
+        self.put(HIGH_WATER, first)
+        self.assertFalse(first.paused)
+        self.put(1, first)
+        self.put(1, second)
+        self.assertTrue(first.paused)
+        self.assertTrue(second.paused)
+        while len(self.shown) < HIGH_WATER - LOW_WATER:
+            self.turn()
+        self.turns()
+        self.assertFalse(first.paused or second.paused)
+
+    def test_drain_shows_all_and_leaves_no_timer(self) -> None:
+        self.put(100, FakeLink())
+        self.inbox.drain()
+        self.assertEqual(len(self.shown), 100)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.inbox.drain()

@@ -1,0 +1,190 @@
+"""Rule 2.9: BYE, wait for BYE_OK at most a second, close; who said BYE is not dialled by backoff."""
+
+from p2pchat.events import DeliveryChanged, PeerDown
+from tests.chat.cases import ChatCase
+from tests.chat.scripted import ScriptedLink
+
+LONG = 120.0
+
+
+class Goodbye(ChatCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.node(), self.legacy()
+
+    def up(self) -> ScriptedLink:
+        self.dial(self.alice, self.bob)
+        return self.bob.link
+
+    def test_rule_09_bye_then_bye_ok_then_the_link_closes(self) -> None:
+        link = self.up()
+        self.alice.leaves()
+        self.run_for(0.1)
+        bye = link.lines[-1].message
+        self.assertEqual((bye["type"], bye["src"], bye["dst"]), ("BYE", "alice@CIC", "bob@CIC"))
+        self.assertIsInstance(bye["msg_id"], str)
+        self.assertIsInstance(bye["reason"], str)
+        self.assertIsNotNone(link.lost)
+        assert self.alice.left is not None
+        self.successResultOf(self.alice.left)
+
+    def test_rule_09_without_bye_ok_the_link_closes_after_a_second(self) -> None:
+        link = self.up()
+        link.answers.discard("BYE")
+        self.alice.leaves()
+        self.run_for(0.9)
+        self.assertIsNone(link.lost)
+        self.run_for(0.2)
+        self.assertIsNotNone(link.lost)
+
+    def test_rule_09_every_link_gets_a_bye(self) -> None:
+        links = [self.up(), *(self.dialled_by(self.alice, self.legacy(n)) for n in ("eve", "joe"))]
+        self.alice.leaves()
+        self.run_for(0.1)
+        self.assertEqual([link.types[-1] for link in links], ["BYE"] * 3)
+
+    def test_rule_09_messages_heard_while_we_leave_are_shown(self) -> None:
+        link = self.up()
+        link.answers.discard("BYE")
+        self.alice.leaves()
+        self.run_for(0.1)
+        link.send(type="SEND", msg_id="1", payload="wait!")
+        self.run_for(2)
+        self.assertEqual(self.alice.texts, ["wait!"])
+
+    def test_rule_09_bye_is_answered_and_bye_ok_never_sent_unasked(self) -> None:
+        link = self.up()
+        self.run_for(LONG)
+        self.assertEqual(link.got("BYE_OK"), [])
+        link.send(type="BYE", msg_id="7", src="bob@CIC", dst="alice@CIC", reason="tired")
+        self.run_for(0.1)
+        (answer,) = link.got("BYE_OK")
+        self.assertEqual(answer["msg_id"], "7")
+        self.assertEqual((answer["src"], answer["dst"]), ("alice@CIC", "bob@CIC"))
+        self.assertEqual(link.types[-1], "BYE_OK")
+        self.assertIsNotNone(link.lost)
+
+    def test_rule_09_a_bye_ok_that_nobody_asked_for_is_harmless(self) -> None:
+        link = self.up()
+        link.send(type="BYE_OK", msg_id="7")
+        self.run_for(1)
+        self.assertIsNone(link.lost)
+
+    def test_rule_09_who_said_bye_is_not_dialled_by_backoff(self) -> None:
+        link = self.up()
+        link.send(type="BYE", msg_id="7", reason="tired")
+        self.run_for(LONG)
+        self.assertEqual(len(self.world.dials), 1)
+        (down,) = self.alice.reported(PeerDown)
+        self.assertIn("tired", down.reason)
+        self.assertEqual(self.alice.state_of(self.bob), "known")
+
+    def test_rule_09_but_once_each_time_that_discovery_shows_it(self) -> None:
+        link = self.up()
+        link.send(type="BYE", msg_id="7", reason="tired")
+        self.bob.stop_listening()
+        self.run_for(LONG)
+        for times in (2, 3):
+            self.alice.discovers(self.bob)
+            self.run_for(LONG)
+            self.assertEqual(len(self.world.dials), times)
+        self.bob.listen()
+        self.alice.discovers(self.bob)
+        self.run_for(3)
+        self.assertEqual(self.alice.connected, ["bob@CIC"])
+
+    def test_rule_09_two_nodes_that_leave_at_once(self) -> None:
+        carl = self.node("carl")
+        self.dial(self.alice, carl)
+        self.alice.leaves()
+        carl.leaves()
+        self.run_for(0.1)
+        for node in (self.alice, carl):
+            assert node.left is not None
+            self.successResultOf(node.left)
+
+
+class Leave(ChatCase):
+    """leave() of the whole service: bounded, and nothing stays behind."""
+
+    def test_rule_09_it_ends_within_its_bound_whatever_the_peers_do(self) -> None:
+        node = self.node()
+        deaf = self.dialled_by(node, self.legacy("deaf"))
+        stuck = self.dialled_by(node, self.legacy("stuck"))
+        silent = self.legacy("silent").dial(node.address, hello=False)
+        mute = self.legacy("mute", answers=())
+        node.discovers(mute)
+        self.run_for(2.1)
+        deaf.answers.clear()
+        stuck.stop_reading()
+        node.leaves()
+        self.run_for(2.1)
+        assert node.left is not None
+        self.successResultOf(node.left)
+        self.run_for(0.1)
+        self.assertEqual(self.world.clock.getDelayedCalls(), [])
+        for link in (deaf, stuck, silent, mute.link):
+            self.assertTrue(link.node_end.closed)
+
+    def test_rule_09_with_a_dial_under_way_and_one_waiting_to_begin(self) -> None:
+        node, far, next_one = self.node(), self.legacy("far"), self.legacy("next")
+        self.world.black_holes.add(far.address)
+        node.discovers(far)
+        self.run_for(2.1)
+        node.discovers(next_one)
+        self.assertEqual(len(self.world.dials), 1)
+        node.leaves()
+        assert node.left is not None
+        self.successResultOf(node.left)
+        self.assertEqual(self.world.clock.getDelayedCalls(), [])
+        self.assertEqual(next_one.links, [])
+
+    def test_rule_09_with_a_redial_waiting(self) -> None:
+        node, bob = self.node(), self.legacy()
+        self.dial(node, bob)
+        bob.stop_listening()
+        bob.link.transport.cut()
+        self.run_for(4)
+        node.leaves()
+        self.assertEqual(self.world.clock.getDelayedCalls(), [])
+
+    def test_rule_09_with_a_probe_under_way(self) -> None:
+        node = self.node()
+        old = self.dialled_by(node, self.legacy())
+        old.answers.clear()
+        new = self.legacy("bob", listens=False).dial(node.address)
+        self.run_for(0.5)
+        node.leaves()
+        self.run_for(3)
+        self.assertEqual(self.world.clock.getDelayedCalls(), [])
+        self.assertEqual(new.types, ["BYE"])
+
+    def test_rule_09_what_is_still_under_way_fails_with_a_reason(self) -> None:
+        node, bob = self.node(), self.legacy()
+        self.dial(node, bob)
+        bob.link.answers.discard("SEND")
+        known = self.legacy("known")
+        node.discovers(known)
+        waiting, sent, queued = node.sends(known, "1"), node.sends(bob, "2"), node.sends(bob, "3")
+        self.run_for(0.1)
+        node.leaves()
+        self.run_for(3)
+        self.assertEqual(node.states(waiting), ["failed"])
+        self.assertEqual(node.states(sent), ["sent", "failed"])
+        self.assertEqual(node.states(queued), ["failed"])
+        for event in node.reported(DeliveryChanged):
+            if event.state == "failed":
+                self.assertIn("stopped", event.reason)
+
+    def test_rule_09_nobody_comes_in_any_more(self) -> None:
+        node, bob = self.node(), self.legacy()
+        node.leaves()
+        link = bob.dial(node.address)
+        self.run_for(1)
+        self.assertIsNone(link.transport, "the connection was refused")
+
+    def test_rule_09_without_any_link_it_is_done_at_once(self) -> None:
+        node = self.node()
+        node.leaves()
+        assert node.left is not None
+        self.successResultOf(node.left)

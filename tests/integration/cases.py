@@ -1,0 +1,48 @@
+"""What the tests with real processes share: nodes on this machine that find each other."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.nodes import Node
+from tests.integration.programs import HERE, free_port
+
+
+class NetworkCase(SynchronousTestCase):
+    """A folder, a rendezvous port that nobody uses, and nodes that are ended with the test."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="p2pchat-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.rendezvous = free_port()
+
+    def home(self, name: str) -> Path:
+        """Return the home of a user, made if need be."""
+        home = self.folder / name
+        home.mkdir(exist_ok=True)
+        return home
+
+    def start(self, name: str, *options: str, **config: dict[str, Any]) -> Node:
+        """Start a node on this machine; config are the sections of its ./config.json, if any."""
+        home = self.home(name)
+        if config:
+            (home / "config.json").write_text(json.dumps(config))
+        server = f"{HERE}:{self.rendezvous}"
+        place = ("--bind", HERE, "--port", str(free_port()), "--rendezvous", server)
+        return self.start_in(home, "--name", name, *place, *options)
+
+    def start_in(self, home: Path, *options: str, cwd: Path | None = None, **changes: str) -> Node:
+        """Start a node with these options and nothing else."""
+        node = Node(home, *options, cwd=cwd, **changes)
+        self.addCleanup(node.close)
+        return node
+
+    def start_ready(self, name: str, *options: str, **config: dict[str, Any]) -> Node:
+        """Start a node and wait until it is ready, so that it is the first at what it does."""
+        node = self.start(name, *options, **config)
+        node.wait_until_ready()
+        return node

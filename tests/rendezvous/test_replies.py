@@ -1,0 +1,49 @@
+"""Replies are what json.dumps writes."""
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pchat.rendezvous import replies
+from p2pchat.rendezvous.replies import Listed
+
+peers = st.builds(
+    Listed,
+    st.ip_addresses().map(str),
+    st.integers(1, 65535),
+    st.text(max_size=10),
+    st.text(max_size=10),
+    st.integers(1, 86400),
+    st.integers(0, 86400),
+)
+
+
+def as_json_writes_it(value):
+    return json.dumps(value).encode() + b"\n"
+
+
+class ReplyTests(SynchronousTestCase):
+    @settings(deadline=None)
+    @given(st.lists(peers, max_size=5))
+    def test_a_listing_is_written_as_json_does(self, listed):
+        entries = [
+            {
+                "ip": peer.ip,
+                "port": peer.port,
+                "name": peer.name,
+                "namespace": peer.namespace,
+                "ttl": peer.ttl,
+                "expires_in": peer.expires_in,
+            }
+            for peer in listed
+        ]
+        expected = as_json_writes_it({"status": "OK", "peers": entries})
+        self.assertEqual(replies.listing(listed), expected)
+
+    @settings(deadline=None)
+    @given(st.text())
+    def test_an_error_is_written_as_json_does(self, message):
+        expected = as_json_writes_it({"status": "ERROR", "message": message})
+        self.assertEqual(replies.error(message), expected)

@@ -1,0 +1,54 @@
+"""Plain output for people."""
+
+from datetime import UTC
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pchat.events import Notice
+from p2pchat.ui.actions import Sent
+from p2pchat.ui.commands import Reply, failure
+from p2pchat.ui.plain import PlainFormat
+from tests.ui.fakes import NOON
+from tests.ui.test_outgoing import change
+from tests.ui.test_views import message
+
+
+class PlainTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.form = PlainFormat(UTC)
+
+    def test_an_event_is_one_line_with_the_time_of_day(self) -> None:
+        self.assertEqual(
+            self.form.event(message("olá\n\x1b[31m")).decode(),
+            "12:00:00 bob@CIC: olá\\x0a\\x1b[31m\n",
+        )
+
+    def test_every_line_of_a_reply(self) -> None:
+        reply = self.form.reply(Reply("/x", ["a", "b"]), NOON)
+        self.assertEqual(reply, b"12:00:00 a\n12:00:00 b\n")
+        self.assertEqual(self.form.reply(failure("/x", "no"), NOON), b"12:00:00 no\n")
+
+    def test_a_message_shows_as_its_delivery_states(self) -> None:
+        sent = Reply("/msg", ["→ bob@CIC: hi"], Sent("1", "bob@CIC"))
+        self.assertEqual(self.form.reply(sent, NOON), b"")
+        lines = [
+            self.form.event(change("1", "sent")),
+            self.form.event(change("1", "delivered")),
+            self.form.event(change("2", "failed", "no\nACK")),
+        ]
+        self.assertEqual(
+            b"".join(lines).decode(),
+            "12:00:00 ✓ sent → bob@CIC: hi\n"
+            "12:00:00 ✓✓ delivered → bob@CIC: hi\n"
+            "12:00:00 ✗ not delivered → bob@CIC (no\\x0aACK)\n",
+        )
+
+    def test_a_long_message_is_cut(self) -> None:
+        self.form.reply(Reply("/msg", ["x" * 500], Sent("1", "bob@CIC")), NOON)
+        line = self.form.event(change("1", "sent")).decode()
+        self.assertTrue(line.endswith("x…\n"))
+        self.assertLess(len(line), 110)
+
+    def test_a_lone_surrogate_does_no_harm(self) -> None:
+        event = Notice(time=NOON, level="info", text="a\udcff")
+        self.assertEqual(self.form.event(event).decode(), "12:00:00 · a\\udcff\n")

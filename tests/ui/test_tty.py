@@ -1,0 +1,197 @@
+"""The console on a terminal, with a prompt that only notes what it is told."""
+
+from datetime import UTC, timedelta
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pchat.errors import RequestError
+from p2pchat.events import PeerDown, PeerUp
+from p2pchat.ui.prompt import Scene
+from p2pchat.ui.tty import TtyConsole
+from p2pchat.ui.views import plain
+from tests.ui.fakes import NOON, FakeNode, ThreadedClock
+from tests.ui.test_outgoing import change
+from tests.ui.test_views import message
+
+
+class FakePrompt:
+    """Notes lines and scenes, and what is done to it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.lines: list[str] = []
+        self.scene = Scene()
+
+    def start(self, listener) -> None:
+        self.calls.append("start")
+
+    def print(self, line) -> None:
+        self.lines.append(plain(line))
+
+    def show(self, scene) -> None:
+        self.scene = scene
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def restore(self) -> None:
+        self.calls.append("restore")
+
+    def above(self) -> list[str]:
+        return [plain(line) for line in self.scene.above]
+
+
+class TtyTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = ThreadedClock()
+        self.node = FakeNode("bob@CIC")
+        self.prompt = FakePrompt()
+        self.time = NOON
+        self.console = TtyConsole(self.reactor, self.node, self.prompt, lambda: self.time, UTC)
+        self.console.startService()
+        self.reactor.run_until(lambda: self.prompt.calls)
+
+    def enter(self, text: str) -> None:
+        done = []
+        self.console.line_entered(text)
+        self.reactor.callFromThread(done.append, True)
+        self.reactor.run_until(lambda: done)
+
+    def shown(self) -> list[str]:
+        """The lines printed since the last call."""
+        lines, self.prompt.lines = self.prompt.lines, []
+        return lines
+
+    def test_events_are_printed_with_the_time_of_day(self) -> None:
+        self.node.report(message("hi"))
+        self.assertEqual(self.shown(), ["12:00:00 bob@CIC: hi"])
+
+    def test_a_message_stays_above_the_prompt_until_it_is_delivered(self) -> None:
+        self.enter("/msg bob hi  there")
+        self.assertEqual(self.prompt.above(), ["12:00:00 … → bob@CIC: hi  there"])
+        self.node.report(change("m1", "sent"))
+        self.assertEqual(self.prompt.above(), ["12:00:00 ✓ → bob@CIC: hi  there"])
+        self.assertEqual(self.shown(), [])
+        self.time += timedelta(seconds=3)
+        self.node.report(change("m1", "delivered"))
+        self.assertEqual(self.prompt.above(), [])
+        self.assertEqual(self.shown(), ["12:00:00 ✓✓ → bob@CIC: hi  there"])
+
+    def test_a_message_that_failed_tells_why(self) -> None:
+        self.node.events_of_send = [change("m1", "failed", "no ACK")]
+        self.enter("/msg bob hi")
+        self.assertEqual(self.shown(), ["12:00:00 ✗ → bob@CIC: hi (not delivered: no ACK)"])
+
+    def test_only_the_last_messages_under_way_are_above(self) -> None:
+        for number in range(5):
+            self.enter(f"/msg bob {number}")
+        self.assertEqual(
+            self.prompt.above(),
+            ["2 messages before", *(f"12:00:00 … → bob@CIC: {number}" for number in (2, 3, 4))],
+        )
+
+    def test_a_message_given_up_is_printed_and_its_end_too(self) -> None:
+        for _ in range(201):
+            self.enter("/msg bob hi")
+        self.assertEqual(self.shown(), ["12:00:00 … → bob@CIC: hi"])
+        self.node.report(change("m1", "delivered"))
+        self.assertEqual(self.shown(), ["12:00:00 ✓✓ → bob@CIC"])
+
+    def test_a_command_is_echoed_before_its_reply(self) -> None:
+        self.node.discovery = Deferred()
+        self.enter("/peers #none")
+        self.assertEqual(self.shown(), ["12:00:00 > /peers #none"])
+        self.node.discovery.callback(None)
+        self.assertEqual(self.shown(), ["12:00:00 no peers known in #none"])
+
+    def test_a_message_is_echoed_only_if_it_was_not_taken(self) -> None:
+        self.enter("/msg bob hi")
+        self.enter("/pub * all")
+        self.assertEqual(self.shown(), ["12:00:00 → *: all (1 peer)"])
+        self.node.refusal = RequestError("full")
+        self.enter("again")
+        self.assertEqual(self.shown(), ["12:00:00 > again", "12:00:00 /msg: full"])
+
+    def test_what_is_echoed_is_harmless(self) -> None:
+        self.enter("/x\x1b[2J")
+        self.assertEqual(self.shown()[0], "12:00:00 > /x\\x1b[2J")
+
+    def test_the_prompt_names_the_partner(self) -> None:
+        self.assertEqual(self.prompt.scene.partner, "")
+        self.enter("/msg bob hi")
+        self.assertEqual(self.prompt.scene.partner, "bob@CIC")
+
+    def test_the_toolbar_counts_peers_and_unread_messages(self) -> None:
+        self.assertEqual(self.prompt.scene.toolbar, "alice@CIC | 0 connected | 0 unread")
+        up = PeerUp(time=NOON, peer_id="bob@CIC", direction="in", address="x", modern=True)
+        self.node.report(up)
+        self.node.report(message("a"))
+        self.node.report(message("b", kind="pub", to="*"))
+        self.assertEqual(self.prompt.scene.toolbar, "alice@CIC | 1 connected | 2 unread")
+        self.node.report(PeerDown(time=NOON, peer_id="bob@CIC", reason="bye"))
+        self.enter("")
+        self.assertEqual(self.prompt.scene.toolbar, "alice@CIC | 0 connected | 0 unread")
+        self.assertNotIn("12:00:00 > ", self.shown())
+
+    def test_completion_is_answered_in_the_reactor(self) -> None:
+        answers = []
+        self.console.candidates_wanted("/msg b", answers.append)
+        self.assertEqual(answers, [])
+        self.reactor.run_until(lambda: answers)
+        self.assertEqual([found.text for found in answers[0]], ["bob "])
+
+    def test_leaving_the_prompt_leaves(self) -> None:
+        self.console.prompt_left(None)
+        self.reactor.run_until(lambda: self.node.calls)
+        self.assertEqual(self.node.calls, [("leave",)])
+
+    def test_a_terminal_that_fails_leaves_too(self) -> None:
+        for tell in (self.console.prompt_left, self.console.prompt_closed):
+            self.node.calls.clear()
+            tell(OSError(5, "Input/output error"))
+            self.reactor.run_until(lambda: self.node.calls)
+            self.assertEqual(self.node.calls, [("leave",)])
+
+    def test_stop_prints_what_is_under_way_and_waits_for_the_prompt(self) -> None:
+        self.enter("/msg bob hi")
+        stopped = self.console.stopService()
+        self.assertEqual(self.shown(), ["12:00:00 … → bob@CIC: hi"])
+        self.assertEqual(self.prompt.calls, ["start", "close"])
+        self.assertNoResult(stopped)
+        self.console.prompt_closed(None)
+        self.reactor.run_until(lambda: stopped.called)
+        self.assertEqual(self.prompt.calls, ["start", "close", "restore"])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stop_does_not_wait_for_ever_for_a_terminal_that_hangs(self) -> None:
+        stopped = self.console.stopService()
+        self.reactor.advance(2)
+        self.successResultOf(stopped)
+        self.assertEqual(self.prompt.calls[-1], "restore")
+        self.console.prompt_closed(None)
+
+    def test_nothing_is_done_after_stop(self) -> None:
+        self.console.stopService()
+        self.enter("/quit")
+        self.console.prompt_left(None)
+        self.node.report(message("late"))
+        self.enter("x")
+        self.assertEqual((self.node.calls, self.shown()), ([], []))
+
+    def test_the_terminal_is_not_touched_before_the_reactor_runs(self) -> None:
+        prompt = FakePrompt()
+        console = TtyConsole(self.reactor, self.node, prompt, lambda: NOON, UTC)
+        console.startService()
+        self.assertEqual(prompt.calls, [])
+        self.successResultOf(console.stopService())
+        done = []
+        self.reactor.callFromThread(done.append, True)
+        self.reactor.run_until(lambda: done)
+        self.assertEqual(prompt.calls, [])
+
+    def test_loss_is_told(self) -> None:
+        line = plain(self.console.describe_loss(7))
+        self.assertEqual(
+            line, "12:00:00 ! 7 lines were dropped here because the terminal took none"
+        )
