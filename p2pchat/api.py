@@ -101,6 +101,12 @@ class NodeApi(Protocol):
     def discover(self) -> "Deferred[None]":
         """Ask the rendezvous servers again; fires when all answered or failed, without error."""
 
+    def gathered(self, timeout: float) -> "Deferred[None]":
+        """Fire when discovery has answered and who it showed is connected or out of reach.
+
+        At the latest after timeout seconds; never with an error.
+        """
+
     def resolve(self, name: str) -> PeerId:
         """Find the peer that `name` or `name@namespace` means; RequestError if none or several."""
 

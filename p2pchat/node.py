@@ -23,8 +23,8 @@ from p2pchat.logs import Logs
 from p2pchat.rendezvous.service import Found, RendezvousService
 from p2pchat.text import visible
 
-#: How often settled() looks whether anything is under way, in seconds.
-SETTLE_INTERVAL = 0.05
+#: How often gathered() and settled() look how things are, in seconds.
+LOOK_INTERVAL = 0.05
 
 
 class Node(MultiService):
@@ -223,19 +223,29 @@ class Node(MultiService):
     def set_log_level(self, level: str) -> None:
         self._logs.set_level(level)
 
-    def settled(self, timeout: float) -> "Deferred[bool]":
-        return Deferred.fromCoroutine(self._settle(timeout))
-
-    async def _settle(self, timeout: float) -> bool:
-        deadline = self._clock.seconds() + timeout
-        looking = LoopingCall(
-            lambda: (
-                looking.stop() if self._is_settled() or self._clock.seconds() >= deadline else None
-            )
+    def gathered(self, timeout: float) -> "Deferred[None]":
+        asked: list[object] = []
+        self.discover().addBoth(asked.append)
+        waiting = Deferred.fromCoroutine(
+            self._wait_until(lambda: bool(asked) and not self._chat.dialling, timeout)
         )
+        return waiting.addCallback(lambda _: None)
+
+    def settled(self, timeout: float) -> "Deferred[bool]":
+        return Deferred.fromCoroutine(self._wait_until(self._is_settled, timeout))
+
+    async def _wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Look again and again; tell whether the condition came true in time."""
+        deadline = self._clock.seconds() + timeout
+
+        def look() -> None:
+            if condition() or self._clock.seconds() >= deadline:
+                looking.stop()
+
+        looking = LoopingCall(look)
         looking.clock = self._clock
-        await looking.start(SETTLE_INTERVAL)
-        return self._is_settled()
+        await looking.start(LOOK_INTERVAL)
+        return condition()
 
     def _is_settled(self) -> bool:
         return self._chat.pending == 0 and not any(link.queued for link in self.links())

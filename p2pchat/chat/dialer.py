@@ -185,6 +185,11 @@ class Dialer(Service):
         """Count the peers that are dialled or were reached by dialling."""
         return len(self._factories)
 
+    @property
+    def busy(self) -> bool:
+        """Tell whether attempts at any peer go on."""
+        return not all(factory.connected for factory in self._factories.values())
+
     def is_dialling(self, peer: PeerId) -> bool:
         """Tell whether attempts at this peer go on."""
         factory = self._factories.get(peer)

@@ -185,6 +185,11 @@ class ChatService(MultiService):
         return link_infos(self._peers, self._clock.seconds())
 
     @property
+    def dialling(self) -> bool:
+        """Tell whether attempts at some peer go on."""
+        return self._contacts.dialer.busy
+
+    @property
     def pending(self) -> int:
         """Count the messages under way."""
         return self._router.pending

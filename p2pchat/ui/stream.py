@@ -22,6 +22,8 @@ from p2pchat.ui.stdio import LineInput, LineOutput, Reactor
 SETTLE_TIMEOUT = 5.0
 #: Longest wait for a slow reader of the output when the node stops, in seconds.
 FLUSH_TIMEOUT = 2.0
+#: How long the first line waits until there is somebody to talk to, in seconds.
+GATHER_TIMEOUT = 5.0
 
 
 class Format(Protocol):
@@ -64,7 +66,12 @@ class StreamConsole(Service):
         super().startService()  # type: ignore[no-untyped-call]  # Twisted's has no types
         self._dialogue.start()
         self._output.start()
-        if self._input:
+        gathered = self._api.gathered(GATHER_TIMEOUT)
+        gathered.addCallback(lambda _: self._begin_to_read())
+
+    def _begin_to_read(self) -> None:
+        """Read once there is somebody to talk to: a pipe is full before the node knows anybody."""
+        if self._input and self.running:
             self._input.start()
 
     def stopService(self) -> "Deferred[None]":

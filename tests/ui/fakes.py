@@ -89,6 +89,7 @@ class FakeNode:
         self.known_links: list[LinkInfo] = []
         self.listeners: list[Listener] = []
         self.discovery: Deferred[None] = succeed(None)
+        self.gathering: Deferred[None] = succeed(None)
         self.settling: Deferred[bool] = succeed(True)
         self.refusal: Exception | None = None
         self.events_of_send: list[Event] = []
@@ -113,6 +114,9 @@ class FakeNode:
     def discover(self) -> "Deferred[None]":
         self.calls.append(("discover",))
         return self.discovery
+
+    def gathered(self, timeout: float) -> "Deferred[None]":
+        return self.gathering
 
     def resolve(self, name: str) -> PeerId:
         ids = [PeerId(known.peer_id) for known in self.known]

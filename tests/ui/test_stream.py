@@ -35,7 +35,8 @@ class StreamTests(SynchronousTestCase):
         self.close(self.typing_fd, self.output_fd)
         if console._input:
             console._input.stop()
-            console._input.thread.join(PATIENCE)
+            if console._input.thread.is_alive():
+                console._input.thread.join(PATIENCE)
         console._output.close(0)
         console._output.thread.join(PATIENCE)
 
@@ -65,6 +66,24 @@ class StreamTests(SynchronousTestCase):
         os.close(self.writing_fd)
         with os.fdopen(self.output_fd, "rb", closefd=False) as file:
             return [json.loads(line) for line in file]
+
+    def test_no_line_is_read_before_there_is_somebody_to_talk_to(self) -> None:
+        self.node.gathering = Deferred()
+        console = self.start()
+        self.type(b"/msg bob hi\n")
+        self.assertFalse(console._input.thread.is_alive())
+        self.assertEqual(self.node.calls, [])
+        self.node.gathering.callback(None)
+        os.close(self.typing_fd)
+        self.run_until_left()
+        self.assertIn(("send", "bob@CIC", "hi"), self.node.calls)
+
+    def test_a_console_that_stopped_meanwhile_reads_nothing(self) -> None:
+        self.node.gathering = Deferred()
+        console = self.start()
+        console.stopService()
+        self.node.gathering.callback(None)
+        self.assertFalse(console._input.thread.is_alive())
 
     def test_lines_are_carried_out_then_it_settles_and_leaves(self) -> None:
         self.node.events_of_send = [SENT]
