@@ -168,7 +168,8 @@ def parse_server(text: str, place: str) -> Address:
     """Read HOST:PORT ([HOST]:PORT for IPv6); ConfigError names the place if it is none."""
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not (colon and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+    is_number = port.isascii() and port.isdigit() and len(port) <= len("65535")
+    if not (colon and host and is_number and 1 <= int(port) <= 65535):
         raise ConfigError(f"{place}: expected HOST:PORT, got {text!r}")
     return Address(host, int(port))
 

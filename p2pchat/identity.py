@@ -75,8 +75,10 @@ def source_address(bind: str, destination: str) -> tuple[str, int] | None:
     """Return the (host, 0) that a connection to destination should come from; None leaves it open.
 
     A node that listens on one address is known by it, so it also dials from it; only between
-    loopback and the rest of the world no such connection is possible.
+    loopback and the rest of the world, or IPv4 and IPv6, no such connection is possible.
     """
     if not bind or bind in ("0.0.0.0", "::") or is_loopback(bind) != is_loopback(destination):
+        return None
+    if is_ip_literal(destination) and (":" in bind) != (":" in destination):
         return None
     return bind, 0

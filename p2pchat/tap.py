@@ -115,48 +115,52 @@ class NodeService(Node):
 
 def makeService(options: Options) -> Node:
     """Build the node that twistd runs."""
-    from twisted.internet import reactor
-
-    config = options.settings
-    parent: Any = options.parent or {}
-    explicit_port = options["port"] is not None or config.peer.port != Config().peer.port
     try:
-        kind = _choose_console(options)
-        if explicit_port:
-            _check_port(config)
-        logs = Logs(
-            config.logging.file or str(options.data_dir / "p2pchat.log"), config.logging.level
-        )
+        return _make_node(options)
     except P2PChatError as error:
         raise SystemExit(f"p2pchat: {error}") from error
 
-    def stop() -> None:
-        with contextlib.suppress(ReactorNotRunning):
-            reactor.stop()
 
+def _make_node(options: Options) -> Node:
+    """Build the node; P2PChatError if something is in its way."""
+    from twisted.internet import reactor
+
+    config = options.settings
+    kind = _choose_console(options)
+    explicit_port = options["port"] is not None or config.peer.port != Config().peer.port
+    if explicit_port:
+        _check_port(config)
+    log_file = config.logging.file or str(options.data_dir / "p2pchat.log")
+    logs = Logs(log_file, config.logging.level)
     node = NodeService(
         reactor,
         SystemRandom(),
         _utc_now,
         config,
         logs,
-        stop,
+        _stop_reactor,
         any_port=not explicit_port,
-        observer=None if parent.get("logfile") or parent.get("syslog") else logs.observer,
+        observer=None if _has_log(options.parent) else logs.observer,
     )
+    streams = sys.__stdin__, sys.__stdout__
     node.set_console(
         make_console(
-            kind,
-            cast(Any, reactor),
-            node,
-            options.data_dir,
-            os.environ,
-            _utc_now,
-            sys.__stdin__,
-            sys.__stdout__,
+            *(kind, cast(Any, reactor), node, options.data_dir, os.environ, _utc_now), *streams
         )
     )
     return node
+
+
+def _stop_reactor() -> None:
+    from twisted.internet import reactor
+
+    with contextlib.suppress(ReactorNotRunning):
+        reactor.stop()
+
+
+def _has_log(twistd: Any) -> bool:
+    """Tell whether twistd was told where to log."""
+    return bool(twistd and (twistd["logfile"] or twistd["syslog"]))
 
 
 def _utc_now() -> datetime:

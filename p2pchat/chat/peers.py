@@ -41,8 +41,8 @@ class Verdict(Enum):
 class Peer:
     """All we know of one peer. Times are of the node's clock, in seconds.
 
-    `up`: reported as such; `stale`: dialled in vain as often as the configuration allows; `left`: it
-    said BYE.
+    `up`: reported to be there; `stale`: dialled in vain as often as the configuration allows;
+    `left`: it said BYE.
     """
 
     peer_id: PeerId

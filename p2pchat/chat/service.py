@@ -66,17 +66,7 @@ class ChatService(MultiService):
         self._live: dict[ChatProtocol, None] = {}
         self._all_closed: Deferred[None] | None = None
         limits, connection = config.limits, config.connection
-        self._settings = LinkSettings(
-            me=me,
-            agent=AGENT,
-            handshake_timeout=limits.handshake_timeout,
-            ping_interval=connection.ping_interval,
-            answer_timeout=connection.ack_timeout,
-            queue_messages=limits.queue_messages,
-            queue_bytes=limits.queue_bytes,
-            rng=rng,
-            wall_clock=wall_clock,
-        )
+        self._settings = _link_settings(me, config, rng, wall_clock)
         self._admission = Admission(
             limits.max_links, limits.max_links_per_ip, limits.max_handshakes_per_ip
         )
@@ -324,6 +314,22 @@ class ChatService(MultiService):
                 modern=link.modern,
             )
         )
+
+
+def _link_settings(
+    me: PeerId, config: Config, rng: Random, wall_clock: Callable[[], datetime]
+) -> LinkSettings:
+    return LinkSettings(
+        me=me,
+        agent=AGENT,
+        handshake_timeout=config.limits.handshake_timeout,
+        ping_interval=config.connection.ping_interval,
+        answer_timeout=config.connection.ack_timeout,
+        queue_messages=config.limits.queue_messages,
+        queue_bytes=config.limits.queue_bytes,
+        rng=rng,
+        wall_clock=wall_clock,
+    )
 
 
 def _words(closed: Closed) -> str:
