@@ -8,9 +8,10 @@ import pstats
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from benchmarks.burst import MESSAGES, burst
+from benchmarks.figures import BenchmarkError
 from benchmarks.linux import wait_until_idle
 from benchmarks.processes import node
 
@@ -18,10 +19,7 @@ ROUNDS = 5
 
 
 class Step(NamedTuple):
-    """A function, by the end of its file's path and its name, and what it does, with all it calls.
-
-    Steps that are indented are parts of the step above them.
-    """
+    """A function, by the end of its file's path and its name; indented: part of the one above."""
 
     title: str
     file: str
@@ -29,12 +27,12 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step("take: all that one read brings", "chat/protocol.py", "dataReceived"),
-    Step("  decode and check a line", "chat/session.py", "receive"),
-    Step("  take new messages, drop seen ones", "chat/router.py", "received"),
-    Step("  encode and queue ACKs", "chat/outbound.py", "acknowledge"),
-    Step("  write what is queued", "chat/wire.py", "flush"),
-    Step("show: in slices, mostly behind the burst", "chat/inbox.py", "_show_some"),
+    Step("take what a read brings", "chat/protocol.py", "dataReceived"),
+    Step("  decode a line and check it", "chat/session.py", "receive"),
+    Step("  drop what was seen, keep the rest, and", "chat/router.py", "received"),
+    Step("    encode ACKs", "chat/outbound.py", "acknowledge"),
+    Step("  write ACKs", "chat/wire.py", "flush"),
+    Step("show what was taken", "chat/inbox.py", "_show_some"),
     Step("  log it", "chat/router.py", "_log_text"),
     Step("  print it as JSON", "ui/stream.py", "show_event"),
 )
@@ -50,19 +48,17 @@ def main(file: Path) -> None:
     stats = pstats.Stats(str(file))
     for step in STEPS:
         microseconds = _seconds_in(stats, step) / (ROUNDS * MESSAGES) * 1e6
-        print(f"{step.title:45}{microseconds:8.2f} us a message")
+        print(f"{step.title:40} {microseconds:7.1f} us a message")
 
 
 def _seconds_in(stats: pstats.Stats, step: Step) -> float:
     """Return the time that was spent in a step, what it calls included."""
-    entries: dict[tuple[str, int, str], tuple[int, int, float, float, object]] = stats.stats  # type: ignore[attr-defined]  # typeshed leaves it out
-    return sum(
-        cumulative
-        for (file, _, function), (_, _, _, cumulative, _) in entries.items()
-        if file.endswith(step.file) and function == step.function
-    )
+    for (file, _, function), (_, _, _, cumulative, _) in cast(Any, stats).stats.items():
+        if file.endswith(step.file) and function == step.function:
+            return float(cumulative)
+    raise BenchmarkError(f"{step.function} of {step.file} was never called")
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        main(Path(sys.argv[1] if len(sys.argv) > 1 else f"{folder}/profile"))
+        main(Path(sys.argv[1] if len(sys.argv) > 1 else f"{folder}/profile").absolute())

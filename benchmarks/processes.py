@@ -65,7 +65,8 @@ class Server:
         self.say(command)
         deadline = time.monotonic() + REPLY_TIMEOUT
         while time.monotonic() < deadline:
-            replies = [line for line in self.read().splitlines() if b'{"event":"reply"' in line]
+            *lines, _ = self.read().split(b"\n")
+            replies = [line for line in lines if line.startswith(b'{"event":"reply"')]
             if len(replies) > seen:
                 return json.loads(replies[seen])["data"]
             time.sleep(POLL)

@@ -71,14 +71,16 @@ def is_loopback(host: str) -> bool:
     return is_ip_literal(host) and ip_address(host).is_loopback
 
 
-def source_address(bind: str, destination: str) -> tuple[str, int] | None:
-    """Return the (host, 0) that a connection to destination should come from; None leaves it open.
+def source_address(bind: str, destination: str) -> str | None:
+    """Return the address that a connection to destination should come from; None leaves it open.
 
-    A node that listens on one address is known by it, so it also dials from it; only between
-    loopback and the rest of the world, or IPv4 and IPv6, no such connection is possible.
+    A node that listens on one address is known by it, so it also dials from it, where it can: not
+    from loopback to another machine, and not from one IP version to the other.
     """
-    if not bind or bind in ("0.0.0.0", "::") or is_loopback(bind) != is_loopback(destination):
+    if not is_ip_literal(bind) or bind in ("0.0.0.0", "::"):
         return None
-    if is_ip_literal(destination) and (":" in bind) != (":" in destination):
+    if is_loopback(bind) and not is_loopback(destination):
         return None
-    return bind, 0
+    if (":" in bind) != (":" in destination):
+        return None
+    return bind

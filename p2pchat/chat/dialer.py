@@ -233,7 +233,8 @@ class Dialer(Service):
 
     def connect(self, address: Address, factory: PeerFactory) -> None:
         source = source_address(self._bind, address.host)
-        self._reactor.connectTCP(address.host, address.port, factory, self._connect_timeout, source)
+        bind = (source, 0) if source is not None else None
+        self._reactor.connectTCP(address.host, address.port, factory, self._connect_timeout, bind)
 
     def finished(self, factory: PeerFactory) -> None:
         if self._factories.get(factory.peer) is factory:

@@ -6,7 +6,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
 from p2pchat.api import RendezvousInfo
-from p2pchat.identity import Address, is_ip_literal, is_loopback
+from p2pchat.identity import Address, source_address
 from p2pchat.rendezvous.client import RendezvousClient
 from p2pchat.rendezvous.embedded import EmbeddedServer, may_serve
 from p2pchat.rendezvous.health import Health
@@ -55,7 +55,7 @@ class RendezvousService(MultiService):
         self._embedded: EmbeddedServer | None = None
         self._presence = Presence(
             reactor,
-            RendezvousClient(reactor, server, source_address(bind, server)),
+            RendezvousClient(reactor, server, source_address(bind, server.host)),
             self._pace,
             self._health,
             listener,
@@ -107,17 +107,3 @@ class RendezvousService(MultiService):
     async def _stop(self) -> None:
         await self._presence.stop()
         await MultiService.stopService(self)
-
-
-def source_address(bind: str, server: Address) -> str | None:
-    """Choose the local address to ask from: the server lists us under it, so where we listen.
-
-    None, for any, if we listen on all addresses, or on one from which server cannot be reached.
-    """
-    if not is_ip_literal(bind) or bind in ("0.0.0.0", "::"):
-        return None
-    if is_loopback(bind) and not is_loopback(server.host):
-        return None
-    if (":" in bind) != (":" in server.host):
-        return None
-    return bind

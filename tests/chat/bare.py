@@ -198,5 +198,3 @@ def talking(*, modern: bool = False, settings: LinkSettings = SETTINGS) -> Bare:
     bare.run(0.01)
     bare.socket.writes.clear()
     return bare
-
-

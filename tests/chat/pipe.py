@@ -1,8 +1,8 @@
 """An in-memory TCP connection on a fake clock: each write is one segment, recorded with its time.
 
-What the other side has not read yet is in the kernel's buffer up to KERNEL bytes; what is more waits
-in the transport, which then tells its producer to pause, as a Twisted transport does, and can't
-close before it is rid of it.
+What the other side has not read yet is in the kernel's buffer up to KERNEL bytes; what is more
+waits in the transport, which then tells its producer to pause, as a Twisted transport does, and
+can't close before it is rid of it.
 """
 
 from collections import deque

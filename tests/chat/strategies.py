@@ -1,5 +1,6 @@
 """Hypothesis strategies for what peers say."""
 
+import itertools
 import json
 
 from hypothesis import strategies as st
@@ -60,10 +61,36 @@ _json = st.recursive(
     max_leaves=6,
 )
 _types = st.sampled_from(
-    "HELLO HELLO_OK HELLO_REJECT PING PONG SEND ACK PUB BYE BYE_OK RELAY OTHER".split()
+    [
+        "HELLO",
+        "HELLO_OK",
+        "HELLO_REJECT",
+        "PING",
+        "PONG",
+        "SEND",
+        "ACK",
+        "PUB",
+        "BYE",
+        "BYE_OK",
+        "RELAY",
+        "OTHER",
+    ]
 )
 _fields = st.sampled_from(
-    "peer_id version features ttl agent msg_id timestamp src dst payload require_ack reason".split()
+    [
+        "peer_id",
+        "version",
+        "features",
+        "ttl",
+        "agent",
+        "msg_id",
+        "timestamp",
+        "src",
+        "dst",
+        "payload",
+        "require_ack",
+        "reason",
+    ]
 )
 
 
@@ -91,4 +118,4 @@ def chunked(draw: st.DrawFn, data: bytes) -> list[bytes]:
     """The data, cut anywhere."""
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=8)))
     edges = [0, *cuts, len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]

@@ -101,7 +101,9 @@ class AdmissionModel(RuleBasedStateMachine):
 
     @rule(ip=st.sampled_from(IPS))
     def enters(self, ip: str) -> None:
-        silent = [each for each in self.links if each.address.host == ip and each not in self.spoken]
+        silent = [
+            each for each in self.links if each.address.host == ip and each not in self.spoken
+        ]
         full = len(self.links) == self.MAX_LINKS or self.of(ip, self.links) == self.MAX_PER_IP
         assert self.admission.admits(ip) == (not full or bool(silent))
         if full and not silent:
@@ -146,5 +148,5 @@ class AdmissionMachine(SynchronousTestCase):
     def test_the_bounds_hold(self) -> None:
         run_state_machine_as_test(
             AdmissionModel,
-            settings=settings(deadline=None, max_examples=150, stateful_step_count=30),
+            settings=settings(deadline=None, max_examples=60, stateful_step_count=30),
         )

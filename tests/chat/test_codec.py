@@ -1,4 +1,4 @@
-"""Messages to lines and back: nothing is lost, and nothing but RemoteProtocolError comes of junk."""
+"""Messages to lines and back: nothing is lost, and only RemoteProtocolError comes of junk."""
 
 import json
 from typing import Any
@@ -54,7 +54,7 @@ def read(content: object) -> AnyMessage:
 
 
 class RoundTrip(SynchronousTestCase):
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=100)
     @given(messages)
     def test_every_message_survives(self, message: Message) -> None:
         line = encode(message)
@@ -95,17 +95,17 @@ class Junk(SynchronousTestCase):
             return
         self.fail(f"{line[:200]!r} was read as {message!r:.200}")
 
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=100)
     @given(st.binary(max_size=200))
     def test_arbitrary_bytes(self, line: bytes) -> None:
         self.read_or_refuse(line)
 
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=100)
     @given(objects())
     def test_arbitrary_objects(self, line: bytes) -> None:
         self.read_or_refuse(line)
 
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=100)
     @given(messages.map(encode).flatmap(mutated))
     def test_valid_lines_with_a_few_bytes_changed(self, line: bytes) -> None:
         self.read_or_refuse(line)
@@ -161,7 +161,11 @@ class Limits(SynchronousTestCase):
             encode(Send("1", payload="é" * (MAX_LINE // 2)))
 
     def test_half_a_character_is_never_written(self) -> None:
-        for message in (Send("1", payload="a\ud800"), Pub("1", payload="\udfff"), Bye(reason="\ud8aa")):
+        for message in (
+            Send("1", payload="a\ud800"),
+            Pub("1", payload="\udfff"),
+            Bye(reason="\ud8aa"),
+        ):
             with self.assertRaises(LocalProtocolError):
                 encode(message)
 

@@ -181,7 +181,9 @@ class LostLinks(ChatCase):
         for number in range(60):
             ids.append(alice.sends(bob, str(number)))
             if number % 20 == 10:
-                next(c for c in reversed(self.world.connections) if not c.client.closed).client.cut()
+                next(
+                    c for c in reversed(self.world.connections) if not c.client.closed
+                ).client.cut()
             self.run_for(0.1)
         self.run_for(10)
         self.assertEqual(bob.texts, [str(number) for number in range(60)])

@@ -132,5 +132,5 @@ class DeliveriesMachine(SynchronousTestCase):
     def test_each_message_ends_exactly_once(self) -> None:
         run_state_machine_as_test(
             DeliveriesModel,
-            settings=settings(deadline=None, max_examples=150, stateful_step_count=40),
+            settings=settings(deadline=None, max_examples=60, stateful_step_count=30),
         )

@@ -1,5 +1,6 @@
 """Dialling peers again: the exact pauses, when they begin anew, and when they end."""
 
+import itertools
 from typing import Any
 
 from tests.chat.cases import ChatCase, ChatNode
@@ -14,7 +15,7 @@ class Backoff(ChatCase):
 
     def assert_pauses(self, expected: list[float], dials: list[Dial]) -> None:
         """Check the pauses between dials: each as expected but for a jitter of 10 %."""
-        pauses = [b.time - a.time for a, b in zip(dials, dials[1:], strict=False)]
+        pauses = [b.time - a.time for a, b in itertools.pairwise(dials)]
         self.assertEqual(len(pauses), len(expected), pauses)
         for pause, base in zip(pauses, expected, strict=True):
             self.assertGreaterEqual(pause, base * 0.9)
@@ -34,7 +35,7 @@ class Backoff(ChatCase):
         node.discovers(peer)
         self.run_for(500)
         times = [dial.time for dial in self.world.dials]
-        shares = {(b - a) / 2**n for n, (a, b) in enumerate(zip(times, times[1:], strict=False), 1)}
+        shares = {(b - a) / 2**n for n, (a, b) in enumerate(itertools.pairwise(times), 1)}
         self.assertEqual(len(shares), 5)
         self.assertGreater(max(shares) - min(shares), 0.01)
 

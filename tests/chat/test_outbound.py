@@ -14,9 +14,7 @@ def outbound(
     *, pipelined: bool = False, max_messages: int = 100, max_bytes: int = 1_000_000
 ) -> Outbound:
     """Return an empty queue of a link whose handshake is done."""
-    queue = Outbound(
-        max_messages=max_messages, max_bytes=max_bytes, answer_timeout=ANSWER_TIMEOUT
-    )
+    queue = Outbound(max_messages=max_messages, max_bytes=max_bytes, answer_timeout=ANSWER_TIMEOUT)
     queue.pipelined = pipelined
     queue.open = True
     return queue

@@ -151,5 +151,6 @@ class OutboundModel(RuleBasedStateMachine):
 class OutboundMachine(SynchronousTestCase):
     def test_nothing_is_lost_or_reordered_and_the_pace_is_kept(self) -> None:
         run_state_machine_as_test(
-            OutboundModel, settings=settings(deadline=None, max_examples=150, stateful_step_count=30)
+            OutboundModel,
+            settings=settings(deadline=None, max_examples=60, stateful_step_count=30),
         )

@@ -57,7 +57,7 @@ class Table(SynchronousTestCase):
         self.assertIs(table.meet(ANN, 5.0), peer)
         self.assertEqual((peer.last_seen, len(table)), (5.0, 1))
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None, max_examples=100)
     @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60), st.integers(1, 4))
     def test_the_bound_holds_but_for_peers_with_a_link(
         self, meetings: list[tuple[int, bool]], limit: int

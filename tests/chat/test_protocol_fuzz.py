@@ -1,4 +1,4 @@
-"""A link that is given anything in any pieces: it never raises, keeps little, and lives or closes."""
+"""A link that reads anything in any pieces: it never raises, keeps little, and lives or closes."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,14 +36,14 @@ class Fuzz(SynchronousTestCase):
         self.assertEqual(len(bare.owner.endings), 1)
         self.assertEqual(bare.clock.getDelayedCalls(), [])
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=60)
     @given(st.sampled_from(Role), streams)
     def test_before_the_handshake(self, role: Role, chunks: list[bytes]) -> None:
         bare = Bare(role)
         self.feed(bare, chunks)
         self.lives_or_closes(bare)
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=60)
     @given(st.booleans(), streams)
     def test_behind_the_handshake(self, modern: bool, chunks: list[bytes]) -> None:
         bare = talking(modern=modern)

@@ -1,5 +1,7 @@
 """Rule 2.2: to a legacy peer one line per segment, with pauses; to our own kind a pipeline."""
 
+import itertools
+
 from tests.chat.cases import ChatCase, ChatNode
 from tests.chat.scripted import ScriptedLink, ScriptedPeer
 
@@ -20,7 +22,7 @@ class Pacing(ChatCase):
         """Return the seconds between the last lines, which must be of these types."""
         lines = link.lines[-len(kinds) :]
         self.assertEqual([line.type for line in lines], kinds)
-        return [b.time - a.time for a, b in zip(lines, lines[1:], strict=False)]
+        return [b.time - a.time for a, b in itertools.pairwise(lines)]
 
     def test_rule_02_one_line_per_segment_to_legacy(self) -> None:
         node, peer, link = self.up()

@@ -1,5 +1,7 @@
 """Rule 2.6: PING on every link, dialled or accepted, both ways; who does not answer is dead."""
 
+import itertools
+
 from p2pchat.api import RttInfo
 from p2pchat.events import PeerDown
 from tests.chat.cases import ChatCase, ChatNode
@@ -21,7 +23,7 @@ class Liveness(ChatCase):
         self.run_for(4 * INTERVAL + 1)
         times = self.pings(link)
         self.assertGreaterEqual(len(times), 5)
-        for before, after in zip(times[1:], times[2:], strict=False):
+        for before, after in itertools.pairwise(times[1:]):
             self.assertAlmostEqual(after - before, INTERVAL, places=2)
         self.assertEqual(len(link.got("PING")), len({m["msg_id"] for m in link.got("PING")}))
         self.assertIsNone(link.lost)

@@ -1,4 +1,4 @@
-"""Rule 2.8: both dial at once, in every order in which the four lines of two handshakes can come."""
+"""Rule 2.8: both dial at once, in every order in which the lines of two handshakes can come."""
 
 from collections.abc import Iterator
 from itertools import product

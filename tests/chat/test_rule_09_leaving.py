@@ -1,4 +1,4 @@
-"""Rule 2.9: BYE, wait for BYE_OK at most a second, close; who said BYE is not dialled by backoff."""
+"""Rule 2.9: BYE, wait a second for BYE_OK, close; who said BYE is not dialled by backoff."""
 
 from p2pchat.events import DeliveryChanged, PeerDown
 from tests.chat.cases import ChatCase

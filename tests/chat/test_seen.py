@@ -23,7 +23,7 @@ class SeenTests(SynchronousTestCase):
             seen.add(str(number))
         self.assertTrue(seen.add("first"))
 
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=100)
     @given(st.lists(st.integers(0, 12).map(str), max_size=60))
     def test_remembers_the_newest_and_forgets_the_rest(self, ids: list[str]) -> None:
         seen = Seen(CAPACITY)

@@ -1,6 +1,6 @@
 """The state of one link, case by case."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
@@ -122,7 +122,7 @@ class Table(SynchronousTestCase):
     """What each state hears, ignores and refuses, for every type of message."""
 
     TALK = (Ping("1"), Pong("1"), Send("1"), Ack("1"), Pub("1"), Relay("1"))
-    HEARD: dict[State, tuple[Any, ...]] = {
+    HEARD: ClassVar[dict[State, tuple[Any, ...]]] = {
         State.AWAIT_HELLO: (Hello(BOB),),
         State.AWAIT_DECISION: (*TALK, Bye()),
         State.AWAIT_HELLO_OK: (HelloOk(BOB), HelloReject(), Bye()),

@@ -94,9 +94,7 @@ class Machine:
     def getDelayedCalls(self) -> list[IDelayedCall]:
         return list(self.world.clock.getDelayedCalls())
 
-    def listenTCP(
-        self, port: int, factory: Any, backlog: int = 50, interface: str = ""
-    ) -> "Port":
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> "Port":
         address = Address(self.ip, port or self.world.free_port())
         if address in self.world.listeners:
             raise CannotListenError(interface, port, OSError(98, "Address already in use"))

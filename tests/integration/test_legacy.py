@@ -64,9 +64,7 @@ class LegacyTests(NetworkCase):
         self.assert_all_talk_and_part()
 
     def test_answers_to_a_second_link(self) -> None:
-        peers = [
-            OnceConnected(name, self.node.port, answer) for name, answer in ANSWERS.items()
-        ]
+        peers = [OnceConnected(name, self.node.port, answer) for name, answer in ANSWERS.items()]
         for peer in peers:
             self.add(peer).register(self.rendezvous)
         self.node.discover(*(peer.peer_id for peer in peers))

@@ -57,9 +57,7 @@ class Record(Generic[T]):
         with self._changed:
             return list(self._items)
 
-    def take(
-        self, matches: Callable[[T], bool], what: str, timeout: float = PATIENCE
-    ) -> T:
+    def take(self, matches: Callable[[T], bool], what: str, timeout: float = PATIENCE) -> T:
         """Return the first item not taken yet that matches, waiting for it if need be.
 
         Raises AssertionError after timeout seconds, or at once if nothing more can come.

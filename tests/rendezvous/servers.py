@@ -8,7 +8,8 @@ from twisted.internet.protocol import Protocol, ServerFactory
 class ScriptedServer(ServerFactory):
     """Notes every request and answers with the next line of its script, the last one for ever.
 
-    A line may be a dict, bytes that are sent as they are, or one of the verbs below.
+    A line may be a dict, bytes that are sent as they are, a function of the request, or one of the
+    verbs below. `reads` and `hangs_up` are what a well-behaved server does.
     """
 
     noisy = False
@@ -22,6 +23,8 @@ class ScriptedServer(ServerFactory):
         self.requests = []
         self.times = []
         self.open = set()
+        self.reads = True
+        self.hangs_up = True
 
     def buildProtocol(self, addr):
         return _Scripted(self)
@@ -45,6 +48,7 @@ class _Scripted(Protocol):
 
     def connectionMade(self):
         self._server.open.add(self)
+        self.transport.reading = self._server.reads
 
     def connectionLost(self, reason):
         self._server.open.discard(self)
@@ -55,7 +59,8 @@ class _Scripted(Protocol):
             answer = json.dumps(answer).encode() + b"\n"
         if isinstance(answer, bytes):
             self.transport.write(answer)
-            self.transport.loseConnection()
+            if self._server.hangs_up:
+                self.transport.loseConnection()
         elif answer == ScriptedServer.CLOSE:
             self.transport.loseConnection()
         elif answer == ScriptedServer.RESET:

@@ -101,6 +101,12 @@ class RequestTests(ClientTestCase):
         self.serve(b'{"status": "OK", "peers": []}\nand {more}\n')
         self.assertEqual(self.settled(self.client.discover()).peers, [])
 
+    def test_a_server_that_does_not_hang_up_is_hung_up_on(self):
+        server = self.serve(b'{"status": "OK", "peers": []}\n')
+        server.hangs_up = False
+        self.assertEqual(self.settled(self.client.discover()).peers, [])
+        self.assertEqual(server.open, set())
+
     def test_it_asks_from_the_address_it_is_given(self):
         self.client = RendezvousClient(self.reactor, SERVER, "10.0.0.77")
         sources = []
@@ -133,6 +139,10 @@ class FailureTests(ClientTestCase):
         self.assertNoResult(asking)
         self.failed(asking, ServerSilentError, seconds=0.2)
         self.assertEqual(server.open, set())
+
+    def test_a_server_that_does_not_even_read(self):
+        self.serve(ScriptedServer.SILENCE).reads = False
+        self.failed(self.client.discover(), ServerSilentError, seconds=15)
 
     def test_dripping(self):
         server = self.serve(ScriptedServer.SILENCE)

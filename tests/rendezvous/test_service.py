@@ -6,7 +6,8 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.identity import Address
-from p2pchat.rendezvous.service import RendezvousService, source_address
+from p2pchat.rendezvous import answers
+from p2pchat.rendezvous.service import RendezvousService
 from tests.rendezvous.heard import Heard
 from tests.rendezvous.memory_tcp import Network
 from tests.rendezvous.servers import ScriptedServer, entry, error, granted, listing
@@ -162,8 +163,10 @@ class RegistrationTests(ServiceTestCase):
 
     def test_a_ttl_of_no_length_does_not_make_it_ask_all_the_time(self):
         self.start(lambda request: granted(0) | listing(OURS))
-        self.network.settle(59.9)
-        self.assertLessEqual(len(self.server.requests), 20)
+        self.network.settle(4.9)
+        self.assertEqual(self.server.asked(), ["REGISTER", "DISCOVER"] * 5)
+        self.network.settle(55)
+        self.assertLessEqual(len(self.server.requests), 10)
 
     def test_it_is_renewed_when_the_server_does_not_know_us(self):
         self.start(granted(), listing(OURS), error("peer_not_registered"), granted(), listing(OURS))
@@ -185,8 +188,25 @@ class RegistrationTests(ServiceTestCase):
 
     def test_a_server_that_never_lists_us_is_not_asked_in_a_loop(self):
         self.start(lambda request: granted() | listing(entry("bob")))
+        self.assertEqual(self.server.asked(), ["REGISTER", "DISCOVER"])
         self.network.settle(600)
         self.assertLess(len(self.server.requests), 35)
+
+    def test_a_listing_too_long_to_read_does_not_show_that_we_are_missing(self):
+        self.patch(answers, "MAX_LISTED", 2)
+        self.start(granted(), listing(*[entry(name) for name in ("bob", "eve", "alice")]))
+        self.network.settle(60)
+        self.assertEqual(self.server.asked(), ["REGISTER", "DISCOVER", "DISCOVER"])
+        self.assertEqual(self.heard.found[-1], ["bob@CIC", "eve@CIC"])
+
+    def test_it_is_renewed_when_a_server_that_was_down_is_back(self):
+        self.start(granted(), listing(OURS))
+        self.network.ports.clear()
+        self.network.settle(60)
+        self.assertFalse(self.service.info().registered)
+        self.serve(granted(), listing(OURS))
+        self.network.settle(60)
+        self.assertEqual(self.server.asked()[:2], ["REGISTER", "DISCOVER"])
 
     def test_a_server_that_never_knows_us_is_not_asked_in_a_loop(self):
         def answer(request):
@@ -338,24 +358,3 @@ class TroubleTests(ServiceTestCase):
         self.network.settle(61)
         self.assertIn("DISCOVER", self.server.asked())
         self.flushLoggedErrors(ZeroDivisionError)
-
-
-class SourceAddressTests(SynchronousTestCase):
-    def test_we_ask_from_where_we_listen_if_the_server_can_be_reached_from_there(self):
-        for bind, host, expected in [
-            ("", "10.0.0.1", None),
-            ("0.0.0.0", "10.0.0.1", None),
-            ("::", "::1", None),
-            ("10.0.0.2", "10.0.0.1", "10.0.0.2"),
-            ("10.0.0.2", "127.0.0.1", "10.0.0.2"),
-            ("10.0.0.2", "rendezvous.example", "10.0.0.2"),
-            ("10.0.0.2", "localhost", "10.0.0.2"),
-            ("127.0.0.2", "127.0.0.1", "127.0.0.2"),
-            ("127.0.0.2", "10.0.0.1", None),
-            ("127.0.0.2", "rendezvous.example", None),
-            ("::1", "127.0.0.1", None),
-            ("::1", "::1", "::1"),
-            ("10.0.0.2", "::1", None),
-        ]:
-            server = Address(host, 8080)
-            self.assertEqual(source_address(bind, server), expected, (bind, host))

@@ -8,7 +8,7 @@ from p2pchat.identity import Address
 from p2pchat.rendezvous.service import RendezvousService
 from tests.rendezvous.heard import Heard
 from tests.rendezvous.memory_tcp import Network
-from tests.rendezvous.servers import ScriptedServer
+from tests.rendezvous.servers import ScriptedServer, entry, granted, listing
 
 
 class TakeOverTests(SynchronousTestCase):
@@ -110,6 +110,20 @@ class TakeOverTests(SynchronousTestCase):
         self.assertEqual(self.serving(), ["ana"])
         self.assertTrue(self.nodes["ana"].info().registered)
         self.assertEqual([level for level, _ in self.heard["ana"].notices], ["warning", "info"])
+
+    def test_what_was_asked_of_the_old_server_does_not_count_with_the_new_one(self):
+        old = ScriptedServer(self.network.clock, granted(), listing(entry("ana")))
+        port = self.network.reactor("127.0.0.1").listenTCP(8080, old)
+        self.start("ana")
+        for _ in range(20):
+            self.network.settle(2.125)
+            self.nodes["ana"].discover()
+        self.network.settle()
+        self.assertEqual(len(old.requests), 19)
+        port.stopListening()
+        self.network.settle(3)
+        self.assertEqual(self.serving(), ["ana"])
+        self.assertTrue(self.nodes["ana"].info().registered)
 
     def test_leaving_makes_room_for_another(self):
         self.start("ana", "bob")

@@ -1,0 +1,71 @@
+"""Where log lines go, and from which level on."""
+
+import stat
+from pathlib import Path
+
+from twisted.logger import Logger
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pchat import logs
+from p2pchat.errors import ConfigError, RequestError
+from p2pchat.logs import LEVELS, Logs
+
+
+class LogsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp()) / "folder" / "node.log"
+
+    def write_all(self, log: Logs) -> str:
+        """Log a line of every level; return what the file has then."""
+        logger = Logger(namespace="test", observer=log.observer)
+        for name in ("debug", "info", "warn", "error"):
+            getattr(logger, name)(f"a line of {name}")
+        return self.path.read_text("utf-8")
+
+    def test_lines_from_the_level_on(self) -> None:
+        text = self.write_all(Logs(str(self.path), "WARNING"))
+        for name, written in (("debug", False), ("info", False), ("warn", True), ("error", True)):
+            self.assertEqual(f"a line of {name}" in text, written, name)
+
+    def test_the_level_changes_while_it_runs(self) -> None:
+        log = Logs(str(self.path), "ERROR")
+        self.assertNotIn("a line of warn", self.write_all(log))
+        log.set_level("debug")
+        self.assertEqual(log.level, "DEBUG")
+        self.assertIn("a line of debug", self.write_all(log))
+        log.set_level("INFO")
+        self.assertEqual(self.write_all(log).count("a line of debug"), 1)
+
+    def test_an_unknown_level_is_refused_and_changes_nothing(self) -> None:
+        log = Logs(str(self.path), "INFO")
+        for level in ("LOUD", "", "info\x1b"):
+            error = self.assertRaises(RequestError, log.set_level, level)
+            for name in LEVELS:
+                self.assertIn(name, str(error))
+            self.assertTrue(str(error).isprintable())
+        self.assertEqual(log.level, "INFO")
+
+    def test_the_file_is_our_own_only(self) -> None:
+        Logs(str(self.path), "INFO")
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(self.path.parent.stat().st_mode), 0o700)
+
+    def test_it_is_rotated_and_old_ones_go(self) -> None:
+        self.patch(logs, "ROTATE_AT", 200)
+        self.patch(logs, "OLD_FILES", 2)
+        log = Logs(str(self.path), "INFO")
+        for _ in range(20):
+            self.write_all(log)
+        names = sorted(path.name for path in self.path.parent.iterdir())
+        self.assertEqual(names, ["node.log", "node.log.1", "node.log.2"])
+
+    def test_a_file_that_can_not_be_opened_is_an_error_of_the_configuration(self) -> None:
+        taken = Path(self.mktemp())
+        taken.write_text("a file, not a folder")
+        for path in (taken / "node.log", taken.parent):
+            error = self.assertRaises(ConfigError, Logs, str(path), "INFO")
+            self.assertIn(str(path), str(error))
+
+    def test_a_dash_is_standard_output(self) -> None:
+        self.assertEqual(Logs("-", "INFO").destination, "-")
+        self.assertFalse(Path("-").exists())
