@@ -177,7 +177,7 @@ def _choose_console(options: Options) -> Kind:
 
 
 def _install_reactor() -> None:
-    """Choose asyncio's event loop, which the terminal can share, if no reactor is chosen yet."""
+    """Choose asyncio's event loop, which other libraries can share, if no reactor is chosen."""
     if "twisted.internet.reactor" not in sys.modules:
         from twisted.internet import asyncioreactor
 
