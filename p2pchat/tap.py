@@ -84,7 +84,7 @@ class Options(usage.Options):
             self.lock = _lock(self.data_dir, self.settings)
         except P2PChatError as error:
             raise SystemExit(f"p2pchat: {error}") from error
-        if self.parent is not None and self.parent["pidfile"] == "twistd.pid":
+        if self.parent is not None and self.parent.get("pidfile") == "twistd.pid":
             pidfile = self.data_dir / "twistd.pid"
             # nobody else runs here, as we hold the lock: what is left is of a crash
             pidfile.unlink(missing_ok=True)
@@ -160,7 +160,7 @@ def _stop_reactor() -> None:
 
 def _has_log(twistd: Any) -> bool:
     """Tell whether twistd was told where to log."""
-    return bool(twistd and (twistd["logfile"] or twistd["syslog"]))
+    return bool(twistd and (twistd.get("logfile") or twistd.get("syslog")))
 
 
 def _utc_now() -> datetime:

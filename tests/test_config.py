@@ -19,6 +19,7 @@ from p2pchat.config import (
 )
 from p2pchat.errors import ConfigError
 from p2pchat.identity import Address
+from tests.temporary import temporary_path
 
 #: What users of earlier clients have in their files.
 EARLIER: dict[str, dict[str, Any]] = {
@@ -79,7 +80,7 @@ class Merging(SynchronousTestCase):
 class Complaints(SynchronousTestCase):
     def complaint(self, content: Any) -> str:
         """Return what is said of a file with this content; it must be one printable line."""
-        path = Path(self.mktemp())
+        path = temporary_path(self)
         path.write_text(json.dumps(content), "utf-8")
         text = str(self.assertRaises(ConfigError, load_file, path))
         self.assertTrue(text.startswith(f"{path}: "), text)
@@ -132,7 +133,7 @@ class Complaints(SynchronousTestCase):
             self.complaint(content)
 
     def test_a_file_that_can_not_be_read_or_is_not_json(self) -> None:
-        path = Path(self.mktemp())
+        path = temporary_path(self)
         self.assertIn(str(path), str(self.assertRaises(ConfigError, load_file, path)))
         for content in (
             b"",
@@ -185,7 +186,7 @@ class Complaints(SynchronousTestCase):
 
 class Files(SynchronousTestCase):
     def test_the_folder_we_are_in_comes_before_the_users_own(self) -> None:
-        here, own = Path(self.mktemp()), Path(self.mktemp())
+        here, own = temporary_path(self), temporary_path(self)
         for folder in (here, own):
             folder.mkdir()
         self.assertIsNone(find_config_file(here, own))
@@ -195,7 +196,7 @@ class Files(SynchronousTestCase):
         self.assertEqual(find_config_file(here, own), here / "config.json")
 
     def test_a_good_file_is_returned_as_it_is(self) -> None:
-        path = Path(self.mktemp())
+        path = temporary_path(self)
         path.write_text(json.dumps(EARLIER))
         self.assertEqual(load_file(path), EARLIER)
 

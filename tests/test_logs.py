@@ -1,19 +1,21 @@
 """Where log lines go, and from which level on."""
 
 import stat
+from io import StringIO
 from pathlib import Path
 
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel, LogPublisher, formatTime, textFileLogObserver
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat import logs
 from p2pchat.errors import ConfigError, RequestError
-from p2pchat.logs import LEVELS, Logs
+from p2pchat.logs import LEVELS, LineObserver, Logs
+from tests.temporary import temporary_path
 
 
 class LogsTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.path = Path(self.mktemp()) / "folder" / "node.log"
+        self.path = temporary_path(self) / "folder" / "node.log"
 
     def write_all(self, log: Logs) -> str:
         """Log a line of every level; return what the file has then."""
@@ -60,7 +62,7 @@ class LogsTests(SynchronousTestCase):
         self.assertEqual(names, ["node.log", "node.log.1", "node.log.2"])
 
     def test_a_file_that_can_not_be_opened_is_an_error_of_the_configuration(self) -> None:
-        taken = Path(self.mktemp())
+        taken = temporary_path(self)
         taken.write_text("a file, not a folder")
         for path in (taken / "node.log", taken.parent):
             error = self.assertRaises(ConfigError, Logs, str(path), "INFO")
@@ -69,3 +71,50 @@ class LogsTests(SynchronousTestCase):
     def test_a_dash_is_standard_output(self) -> None:
         self.assertEqual(Logs("-", "INFO").destination, "-")
         self.assertFalse(Path("-").exists())
+
+
+class LineTests(SynchronousTestCase):
+    """What a line looks like; the same as Twisted's own observer writes."""
+
+    def setUp(self) -> None:
+        self.file = StringIO()
+        self.logger = Logger(namespace="test", observer=LineObserver(self.file))
+
+    def test_the_same_as_twisted_writes(self) -> None:
+        theirs = StringIO()
+        twisted = textFileLogObserver(theirs)
+        logger = Logger(
+            namespace="p2pchat.x", observer=LogPublisher(LineObserver(self.file), twisted)
+        )
+        logger.info("[Router] {kind} {who}: {size} characters", kind="SEND", who="bob", size=3)
+        logger.warn(
+            "{a!r:>9} {b:.1f} {c[key]} {d.name}", a="é", b=1.25, c={"key": 1}, d=LogLevel.info
+        )
+        logger.error("{text}", text="with {braces} in it")
+        logger.info("{call()}", call=lambda: "called")
+        logger.info("{missing}")
+        logger.info("plain")
+        self.assertEqual(
+            [line.partition(" ")[2] for line in self.file.getvalue().splitlines()],
+            [line.partition(" ")[2] for line in theirs.getvalue().splitlines()],
+        )
+        self.assertEqual(len(self.file.getvalue().splitlines()), 6)
+
+    def test_a_failure_has_its_traceback_behind_tabs(self) -> None:
+        try:
+            raise ValueError("broken")
+        except ValueError:
+            self.logger.failure("it failed")
+        first, *rest = self.file.getvalue().splitlines()
+        self.assertIn("[test#critical] it failed", first)
+        self.assertTrue(all(line.startswith("\t") for line in rest))
+        self.assertIn("ValueError: broken", rest[-1])
+
+    def test_the_time_moves_on(self) -> None:
+        observer = LineObserver(self.file)
+        for second in (0, 0.5, 1, 90_000):
+            observer({"log_time": second, "log_format": "x", "log_level": LogLevel.info})
+        stamps = [line.partition(" ")[0] for line in self.file.getvalue().splitlines()]
+        self.assertEqual(stamps[0], stamps[1])
+        self.assertEqual(len(set(stamps)), 3)
+        self.assertEqual(stamps[0], formatTime(0.0))

@@ -3,6 +3,8 @@
 A line is one JSON object in UTF-8 ended by a newline, at most MAX_LINE bytes with it.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from p2pchat.chat.messages import (
@@ -29,6 +31,7 @@ MAX_LINE = 32768
 _Known = Hello | HelloOk | HelloReject | Ping | Pong | Send | Ack | Pub | Bye | ByeOk | Relay
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(_Known).decode
 _decode_envelope = msgspec.json.Decoder(Unknown).decode
 _KNOWN_TYPES = frozenset(
@@ -50,6 +53,11 @@ def encode(message: Message) -> bytes:
     if len(line) > MAX_LINE:
         raise LocalProtocolError(f"the message is {len(line)} bytes long; {MAX_LINE} are allowed")
     return line
+
+
+def encode_acks(acks: Sequence[Ack]) -> bytes:
+    """Write ACKs as lines; what they repeat was decoded, so it can be encoded and is short."""
+    return _encode_lines(acks)
 
 
 def decode(line: bytes) -> AnyMessage:

@@ -21,7 +21,7 @@ the PING that is always our first line, so what a PUB becomes is decided when it
 from collections import deque
 from collections.abc import Iterable
 
-from p2pchat.chat.codec import encode
+from p2pchat.chat.codec import encode, encode_acks
 from p2pchat.chat.messages import Ack, Bye, ByeOk, HelloOk, Message, Ping, Pub, Send
 from p2pchat.errors import QueueFullError
 
@@ -51,7 +51,9 @@ class Outbound:
         self._max_bytes = max_bytes
         self._answer_timeout = answer_timeout
         self._first: deque[Outgoing] = deque()
+        #: To our own kind many ACKs are one entry.
         self._replies: deque[Outgoing] = deque()
+        self._reply_count = 0
         self._messages: deque[Outgoing] = deque()
         self._bytes = 0
         self._gap_until = 0.0
@@ -66,7 +68,7 @@ class Outbound:
     @property
     def replies(self) -> int:
         """Count the replies that wait; whoever reads must stop when the other side does not."""
-        return len(self._replies)
+        return self._reply_count
 
     def put(self, message: Message) -> None:
         """Queue a message behind all others.
@@ -84,11 +86,17 @@ class Outbound:
     def reply(self, message: Message) -> None:
         """Queue a reply: before all messages, behind other replies, not counted in the bounds."""
         self._replies.append((message, encode(message)))
+        self._reply_count += 1
 
     def acknowledge(self, msg_ids: Iterable[str], timestamp: str) -> None:
         """Queue the ACKs of several SENDs, as replies."""
         acks = [Ack(msg_id, timestamp) for msg_id in msg_ids]
-        self._replies.extend(zip(acks, map(encode, acks), strict=True))
+        if self.pipelined and acks:
+            self._replies.append((acks[-1], encode_acks(acks)))
+            self._reply_count += len(acks)
+        else:
+            for ack in acks:
+                self.reply(ack)
 
     def put_first(self, message: Message) -> None:
         """Queue a message of the handshake, a PING or a BYE before everything else."""
@@ -96,7 +104,7 @@ class Outbound:
 
     def finish(self, last: Bye | ByeOk) -> None:
         """Queue the last message, behind the replies; messages that still wait are dropped."""
-        self._replies.append((last, encode(last)))
+        self.reply(last)
         self._messages.clear()
         self._bytes = 0
         self._leaving = self.open = True
@@ -130,18 +138,19 @@ class Outbound:
         return self._gap_until if self._leaving else self._quiet_until
 
     def _take_batch(self) -> list[Outgoing]:
-        batch: list[Outgoing] = []
-        if self.open and not self._first:
-            # all replies at once: their number is bounded by what their reader lets us read
-            batch.extend(self._replies)
-            self._replies.clear()
+        batch = list(self._first)
+        self._first.clear()
+        if not self.open:
+            return batch
+        # all replies at once: their number is bounded by what their reader lets us read
+        batch.extend(self._replies)
+        self._replies.clear()
+        self._reply_count = 0
         size = 0
-        while size < BATCH_BYTES:
-            outgoing = self._take_one()
-            if outgoing is None:
-                break
-            batch.append(outgoing)
-            size += len(outgoing[1])
+        while self._messages and size < BATCH_BYTES:
+            message, line = self._next_message()
+            batch.append((message, line))
+            size += len(line)
         return batch
 
     def _take_one(self) -> Outgoing | None:
@@ -150,9 +159,11 @@ class Outbound:
         if not self.open:
             return None
         if self._replies:
+            self._reply_count -= 1
             return self._replies.popleft()
-        if not self._messages:
-            return None
+        return self._next_message() if self._messages else None
+
+    def _next_message(self) -> Outgoing:
         message, line = self._messages.popleft()
         self._bytes -= len(line)
         if self.pub_as_send_to and isinstance(message, Pub):

@@ -30,13 +30,18 @@ class ChatNode:
     """A chat service on a machine of its own, and all that it reported."""
 
     def __init__(
-        self, world: World, name: str, ip: str, sections: dict[str, dict[str, Any]]
+        self,
+        world: World,
+        name: str,
+        ip: str,
+        sections: dict[str, dict[str, Any]],
+        *,
+        any_port: bool = False,
     ) -> None:
         self.world = world
         peer = {"name": name, "namespace": "CIC", **sections.pop("peer", {})}
         config = make_config({"peer": peer, **sections}, {})
         self.peer_id = make_peer_id(name, config.peer.namespace)
-        self.address = Address(ip, config.peer.port)
         self.events: list[Event] = []
         self.sent: list[str] = []
         #: Called with each event behind its record, as a front end would be.
@@ -44,7 +49,8 @@ class ChatNode:
         self.chat = ChatService(
             world.machine(ip), Random(name), self._wall_clock, self.peer_id, config, self._report
         )
-        self.chat.listen(any_port=False)
+        self.chat.listen(any_port=any_port)
+        self.address = Address(ip, self.chat.local.port)
         self.chat.startService()
         self.left: Deferred[None] | None = None
 

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
+
 from p2pchat.chat import inbox
+from p2pchat.chat.protocol import LEAVE_TIMEOUT
 from p2pchat.chat.wire import MAX_REPLIES
 from p2pchat.errors import RequestError
 from p2pchat.events import DeliveryChanged, Notice, PeerDown
@@ -80,6 +83,18 @@ class Sender(ChatCase):
         self.assertTrue(link.node_end.closed)
         self.assertIn("does not answer", node.reported(PeerDown)[0].reason)
         self.assertEqual(node.chat.pending, 0)
+
+    def test_a_peer_that_reads_again_while_we_hang_up_gets_all_and_a_clean_end(self) -> None:
+        node, peer, link = self.stuck()
+        for _ in range(30):
+            node.sends(peer, "x" * 10_000)
+        self.run_for(0.1)
+        node.leaves()
+        self.run_for(LEAVE_TIMEOUT + 0.5)
+        self.assertIsNone(link.lost)
+        link.transport.resumeProducing()
+        self.run_for(0.1)
+        self.assertIsInstance(link.lost, ConnectionDone)
 
     def test_when_it_reads_again_all_of_it_arrives(self) -> None:
         node, peer, link = self.stuck()

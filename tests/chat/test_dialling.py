@@ -139,6 +139,15 @@ class OnceMore(ChatCase):
         self.run_for(500)
         self.assertEqual(len(self.world.dials), self.before + 6)
 
+    def test_reconnect_forgives(self) -> None:
+        self.bob.listen()
+        self.bob.answers.clear()
+        self.alice.chat.reconnect()
+        self.run_for(0.1)
+        self.bob.link.close()
+        self.run_for(0.1)
+        self.assertEqual(self.alice.state_of(self.bob), "known", "refused is not out of reach")
+
     def test_once_reached_it_is_not_stale_any_more(self) -> None:
         self.bob.listen()
         self.alice.discovers(self.bob)

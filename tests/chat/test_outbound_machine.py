@@ -70,6 +70,12 @@ class OutboundModel(RuleBasedStateMachine):
         self.replies.append(kind(self.new_id()))
         self.queue.reply(self.replies[-1])
 
+    @rule(count=st.integers(0, 3))
+    def acknowledges(self, count: int) -> None:
+        acks = [Ack(self.new_id(), "now") for _ in range(count)]
+        self.replies += acks
+        self.queue.acknowledge([ack.msg_id for ack in acks], "now")
+
     @precondition(lambda self: not self.left)
     @rule(ping=st.booleans())
     def puts_first(self, ping: bool) -> None:
@@ -99,14 +105,15 @@ class OutboundModel(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 0.001, GAP, 0.05, GAP_AFTER_HELLO_OK, 1.0, ANSWER_TIMEOUT]))
     def takes(self, seconds: float) -> None:
         self.now += seconds
-        batch = self.queue.take(self.now)
-        for message, data in batch:
-            assert data == encode(message)
-            assert message == self.next_in_order().pop(0)
+        data = b"".join(lines for _, lines in self.queue.take(self.now))
+        taken = []
+        for line in data.splitlines(keepends=True):
+            taken.append(self.next_in_order().pop(0))
+            assert line == encode(taken[-1])
         if not self.queue.pipelined:
-            self.check_paced([message for message, _ in batch])
+            self.check_paced(taken)
         elif self.next_in_order():
-            assert sum(len(data) for _, data in batch) >= BATCH_BYTES
+            assert len(data) >= BATCH_BYTES
 
     def next_in_order(self) -> list[Message]:
         """Return the list whose first message must leave next; an empty one if none may."""

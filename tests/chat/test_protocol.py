@@ -82,6 +82,12 @@ class Length(SynchronousTestCase):
         self.assertIs(bare.ending.ending, Ending.BROKEN)
         self.assertIn(str(MAX_LINE), bare.lines[-1]["reason"])
 
+    def test_who_broke_the_protocol_is_read_no_further(self) -> None:
+        bare = Bare()
+        bare.reads(b"x" * (MAX_LINE + 1))
+        self.assertFalse(bare.socket.reading)
+        self.assertFalse(bare.socket.disconnecting, "its BYE still waits for a segment of its own")
+
     def test_a_line_without_end_is_not_kept(self) -> None:
         bare = talking()
         for _ in range(32):
@@ -108,6 +114,14 @@ class Ends(SynchronousTestCase):
         bare.run(0.1)
         self.assertEqual([(line["type"], line["msg_id"]) for line in bare.lines], [("BYE_OK", "9")])
         self.assertEqual(bare.ending, (Ending.PEER_LEFT, "tired\\x1b"))
+
+    def test_what_was_said_before_bye_in_one_read_is_acknowledged_before_bye_ok(self) -> None:
+        for modern in (False, True):
+            bare = talking(modern=modern)
+            bare.receives(send("1"), {"type": "BYE", "msg_id": "9"}, send("unheard"))
+            bare.run(0.1)
+            self.assertEqual(bare.types, ["ACK", "BYE_OK"])
+            self.assertEqual([m.msg_id for m in bare.owner.talk], ["1"])
 
     def test_an_end_of_ours_comes_within_its_bound_whatever_the_other_side_does(self) -> None:
         for stuck in (False, True):

@@ -1,5 +1,6 @@
 """Rule 2.9: BYE, wait a second for BYE_OK, close; who said BYE is not dialled by backoff."""
 
+from p2pchat.chat.switchboard import PROBE_TIMEOUT
 from p2pchat.events import DeliveryChanged, PeerDown
 from tests.chat.cases import ChatCase
 from tests.chat.scripted import ScriptedLink
@@ -27,6 +28,7 @@ class Goodbye(ChatCase):
         self.assertIsNotNone(link.lost)
         assert self.alice.left is not None
         self.successResultOf(self.alice.left)
+        self.assertEqual(self.world.clock.getDelayedCalls(), [])
 
     def test_rule_09_without_bye_ok_the_link_closes_after_a_second(self) -> None:
         link = self.up()
@@ -152,8 +154,8 @@ class Leave(ChatCase):
         node = self.node()
         old = self.dialled_by(node, self.legacy())
         old.answers.clear()
-        new = self.legacy("bob", listens=False).dial(node.address)
-        self.run_for(0.5)
+        new = self.legacy("bob", listens=False, answers=()).dial(node.address)
+        self.run_for(PROBE_TIMEOUT - 0.5)
         node.leaves()
         self.run_for(3)
         self.assertEqual(self.world.clock.getDelayedCalls(), [])

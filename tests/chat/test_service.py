@@ -1,7 +1,7 @@
 """The service as the node sees it: its port, and what it shows of peers and links."""
 
 from p2pchat.errors import StartError
-from tests.chat.cases import ChatCase
+from tests.chat.cases import ChatCase, ChatNode
 
 
 class Listening(ChatCase):
@@ -11,19 +11,20 @@ class Listening(ChatCase):
 
     def test_a_port_that_is_taken_stops_the_start_with_one_clear_line(self) -> None:
         node = self.node()
-        error = self.assertRaises(StartError, node.chat.listen, any_port=False)
+        error = self.assertRaises(
+            StartError, ChatNode, self.world, "bob", node.address.host, {}, any_port=False
+        )
         self.assertIn("cannot listen on 0.0.0.0:4000", str(error))
         self.assertIn("--port", str(error))
         self.assertTrue(str(error).isprintable())
 
     def test_or_a_free_one_is_taken(self) -> None:
         node = self.node()
-        node.chat.listen(any_port=True)
-        self.assertNotEqual(node.chat.local.port, 4000)
-        link = self.legacy().dial(node.address._replace(port=node.chat.local.port))
-        self.run_for(0.1)
+        other = ChatNode(self.world, "bob", node.address.host, {}, any_port=True)
+        self.nodes.append(other)
+        self.assertNotEqual(other.address.port, 4000)
+        link = self.dialled_by(other, self.legacy("eve"))
         self.assertEqual(link.types[:1], ["HELLO_OK"])
-        self.world.listeners.clear()
 
 
 class Snapshots(ChatCase):

@@ -34,6 +34,7 @@ class LegacyPeer:
         self.peer_id = f"{name}@CIC"
         self.name = name
         self.violations: list[str] = []
+        self.times_dialled = 0
         self.accepted: Record[RawLink] = Record()
         self._links: list[RawLink] = []
         self._server = socket.create_server((HERE, 0))
@@ -168,12 +169,27 @@ class LegacyPeer:
     def _accept(self) -> None:
         with suppress(OSError):  # closed
             while True:
-                self._link(self._server.accept()[0])
+                connection, _ = self._server.accept()
+                self.times_dialled += 1
+                self._link(connection)
 
     def _link(self, connection: socket.socket) -> RawLink:
         link = RawLink(connection, self)
         self._links.append(link)
         return link
+
+
+class OurKind(LegacyPeer):
+    """One of our own kind, as far as a node can tell: it is written to without pauses."""
+
+    def greeting(self, kind: str) -> Message:
+        return {**super().greeting(kind), "agent": "fake"}
+
+    def lines_received(self, link: RawLink, lines: list[bytes], shared: int) -> None:
+        super().lines_received(link, lines, 0)
+
+    def mind_what_follows(self, link: RawLink, kind: str, lines: list[bytes]) -> None:
+        """Anything may follow."""
 
 
 class FirstLineOnly(LegacyPeer):
@@ -254,22 +270,29 @@ class Impatient(LegacyPeer):
             link.send({"type": "PING", "msg_id": str(uuid4()), "timestamp": self.timestamp()})
 
 
-class OnceConnected(LegacyPeer):
-    """Dials the node that dials it, and then treats that node's link as a second one (2.4).
+class Refusing(LegacyPeer):
+    """Treats every link as a second one (2.4); `answer` gets the link to do so."""
 
-    `answer` gets the node's link to do so.
-    """
-
-    def __init__(self, name: str, port: int, answer: Callable[[LegacyPeer, RawLink], None]) -> None:
-        super().__init__(name)
-        self.own: Record[RawLink] = Record()
-        self._port = port
+    def __init__(self, name: str, answer: Callable[[LegacyPeer, RawLink], None]) -> None:
         self._answer = answer
+        super().__init__(name)
 
     def accept_link(self, link: RawLink, hello: Message) -> None:
-        self.own.add(self.dial(self._port))
         self._answer(self, link)
         self.accepted.add(link)
+
+
+class OnceConnected(Refusing):
+    """Dials the node that dials it, so that the node's link is the second one."""
+
+    def __init__(self, name: str, answer: Callable[[LegacyPeer, RawLink], None], node: int) -> None:
+        self.own: Record[RawLink] = Record()
+        self._node = node
+        super().__init__(name, answer)
+
+    def accept_link(self, link: RawLink, hello: Message) -> None:
+        self.own.add(self.dial(self._node))
+        super().accept_link(link, hello)
 
 
 def ok_then_end(peer: LegacyPeer, link: RawLink) -> None:

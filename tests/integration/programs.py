@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.integration.waiting import PATIENCE
@@ -32,16 +30,6 @@ def free_port() -> int:
                 continue
             return port
     raise AssertionError("no port is free")
-
-
-@contextmanager
-def occupied(port: int) -> Iterator[None]:
-    """Have a port of this machine taken, by us unless somebody else has it already."""
-    with socket.socket() as taken:
-        with suppress(OSError):
-            taken.bind((HERE, port))
-            taken.listen()
-        yield
 
 
 def twistd(*arguments: str) -> list[str]:

@@ -18,7 +18,7 @@ TEXTS = (
 
 class ConversationTests(NetworkCase):
     def test_two_nodes_talk(self) -> None:
-        alice, bob = self.start("alice"), self.start("bob")
+        alice, bob = self.start("alice"), self.start("bob", connection={"ack_timeout": 2})
         for node, other in ((alice, "bob@CIC"), (bob, "alice@CIC")):
             up = node.wait_for("peer_up", peer_id=other)
             self.assertTrue(up["modern"])
@@ -30,6 +30,7 @@ class ConversationTests(NetworkCase):
         self.assertEqual(alice.ask("/quit")["lines"], ["leaving"])
         self.assertEqual(alice.wait_for_exit(), 0)
         self.assertIn("goodbye", bob.wait_for("peer_down", peer_id="alice@CIC")["reason"])
+        self.assert_failure_is_told(bob)
         bob.end_input()
         self.assertEqual(bob.wait_for_exit(), 0)
 
@@ -45,6 +46,13 @@ class ConversationTests(NetworkCase):
         self.assertEqual((message["kind"], message["relayed"]), ("send", False))
         states = [event["state"] for event in sender.events("delivery", msg_id=taken["msg_id"])]
         self.assertEqual(states, ["sent", "delivered"])
+
+    def assert_failure_is_told(self, bob: Node) -> None:
+        """A message to a peer that is gone waits for a link, and then fails."""
+        msg_id = bob.data("/msg alice too late")["msg_id"]
+        failed = bob.wait_for("delivery", msg_id=msg_id)
+        self.assertEqual((failed["state"], failed["to"]), ("failed", "alice@CIC"))
+        self.assertEqual(failed["reason"], "not connected within 2 s")
 
     def assert_plain_text_goes_to_the_partner(self, alice: Node, bob: Node) -> None:
         for typed, text in (("plain  text", "plain  text"), ("//not a command", "/not a command")):
@@ -78,7 +86,7 @@ class CompanyTests(NetworkCase):
                 if other is not node:
                     node.wait_for("peer_up", peer_id=other.peer_id)
 
-    def test_publications(self) -> None:
+    def test_publications_and_commands(self) -> None:
         self.assert_published("*", (self.bob, self.carol))
         self.assert_published("#LAB", (self.carol,))
         self.assert_published("#CIC", (self.bob,))
@@ -90,6 +98,10 @@ class CompanyTests(NetworkCase):
         self.assertEqual(shown, [[], to_bob, to_carol])
         self.assertEqual(self.alice.events("delivery"), [])
         self.assertIn("/pub", self.alice.ask("/pub LAB hi")["error"])
+        self.check_lists()
+        self.check_status()
+        self.check_log_level()
+        self.check_help()
 
     def assert_published(self, target: str, receivers: tuple[Node, ...]) -> None:
         published = self.alice.data(f"/pub {target} to  {target}")
@@ -102,7 +114,7 @@ class CompanyTests(NetworkCase):
                 ("alice@CIC", target, "pub", f"to  {target}"),
             )
 
-    def test_replies(self) -> None:
+    def check_lists(self) -> None:
         alice = self.alice
         self.assertEqual(_ids(alice.data("/peers")), {"bob@CIC", "carol@LAB"})
         self.assertEqual(_ids(alice.data("/peers #LAB")), {"carol@LAB"})
@@ -116,13 +128,14 @@ class CompanyTests(NetworkCase):
         for peer in peers:
             self.assertGreater(peer["rtt"]["last"], 0)
             self.assertGreaterEqual(peer["rtt"]["p95"], peer["rtt"]["p50"])
-        self.check_status()
-        self.check_log_level()
+        self.assertEqual(alice.data("/reconnect"), {"peers": 0})
+
+    def check_help(self) -> None:
+        alice = self.alice
         commands = {entry["command"] for entry in alice.data("/help")}
         self.assertLessEqual({"/peers", "/msg", "/pub", "/conn", "/rtt", "/reconnect"}, commands)
         self.assertLessEqual({"/log", "/status", "/quit", "/help"}, commands)
         self.assertIn("/pub *|#NS TEXT", alice.ask("/help pub")["lines"][0])
-        self.assertEqual(alice.data("/reconnect"), {"peers": 0})
 
     def check_status(self) -> None:
         status = self.alice.data("/status")

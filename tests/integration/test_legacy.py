@@ -11,12 +11,12 @@ from tests.integration.legacy import (
     Impatient,
     LegacyPeer,
     OnceConnected,
+    Refusing,
     end_at_once,
     ok_then_end,
     ok_then_reject,
 )
 from tests.integration.raw import RawLink
-from tests.integration.waiting import wait_until
 
 PROGRAMS: dict[str, type[LegacyPeer]] = {
     "usual": LegacyPeer,
@@ -64,31 +64,35 @@ class LegacyTests(NetworkCase):
         self.assert_all_talk_and_part()
 
     def test_answers_to_a_second_link(self) -> None:
-        peers = [OnceConnected(name, self.node.port, answer) for name, answer in ANSWERS.items()]
-        for peer in peers:
+        """Each means "already connected", true or not, and none leads to dialling again."""
+        port = self.node.port
+        connected = [OnceConnected(f"true-{name}", ANSWERS[name], port) for name in ANSWERS]
+        refusing = [Refusing(f"untrue-{name}", ANSWERS[name]) for name in ANSWERS]
+        for peer in (*connected, *refusing):
             self.add(peer).register(self.rendezvous)
-        self.node.discover(*(peer.peer_id for peer in peers))
-        second = {peer: peer.next_link() for peer in peers}
-        self.links = {peer: peer.own.take(lambda _: True, peer.name) for peer in peers}
-        for link in second.values():
-            link.wait_for_end()
-        self.assert_all_talk_and_part()
-        for peer in peers:
-            self.assertEqual(peer.accepted.all(), [second[peer]], f"{peer.name} was dialled again")
-            self.assertEqual(len(self.node.events("peer_down", peer_id=peer.peer_id)), 0)
+        self.node.discover(*(peer.peer_id for peer in (*connected, *refusing)))
+        for peer in (*connected, *refusing):
+            peer.next_link().wait_for_end()
+        self.links = {peer: peer.own.take(lambda _: True, peer.name) for peer in connected}
+        self.assert_all_talk_and_part(pings=3)
+        dialled = {peer.name: peer.times_dialled for peer in (*connected, *refusing)}
+        self.assertEqual(dialled, dict.fromkeys(dialled, 1))
+        self.assertEqual([peer.violations for peer in refusing], [[], [], []])
 
-    def assert_all_talk_and_part(self) -> None:
-        """Check every exchange there is, for long enough that silence would show."""
+    def assert_all_talk_and_part(self, pings: int = 4) -> None:
+        """Check every exchange there is, for so many PINGs: silence or redialling would show."""
         self.assert_texts()
         self.assert_publications()
-        for peer, link in self.links.items():
-            wait_until(lambda link=link: link.kinds().count("PING") > 3, f"PINGs to {peer.name}")
+        for link in self.links.values():
+            for _ in range(pings):
+                link.wait_for("PING")
         self.assertEqual(
             {link["peer_id"]: link["modern"] for link in self.node.data("/conn")},
             {peer.peer_id: False for peer in self.links},
         )
         self.assert_texts()
-        self.assertEqual(self.node.events("peer_down"), [])
+        for peer in self.links:
+            self.assertEqual(self.node.events("peer_down", peer_id=peer.peer_id), [])
         self.assert_goodbye()
         violations = {peer.name: peer.violations for peer in self.links if peer.violations}
         self.assertEqual(violations, {})

@@ -46,17 +46,6 @@ class PipeTests(PlainCase):
             self.assertTrue([line for line in lines if words in line], ran.stdout)
         self.assertNotIn("Traceback", ran.stdout)
 
-    def test_a_message_nobody_takes_ends_visibly(self) -> None:
-        """It is known who registered, but nobody listens there."""
-        gone = self.start_ready("gone")
-        self.bob.discover("gone@CIC")
-        gone.kill()
-        (self.home("alice") / "config.json").write_text('{"connection": {"ack_timeout": 1}}')
-        command = twistd(*self.options("alice"), "--console", "plain")
-        ran = run(command, self.home("alice"), stdin="/peers\n/msg gone hi\n")
-        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
-        self.assertIn("✗ not delivered → gone@CIC: hi (not connected within 1 s)", ran.stdout)
-
 
 class NobodyTests(PlainCase):
     """A node without an input stays until a signal ends it, and says nothing."""

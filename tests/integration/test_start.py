@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 
 from tests.integration.cases import NetworkCase
 from tests.integration.nodes import Node
-from tests.integration.programs import HERE, ROOT, free_port, occupied, run, twistd
+from tests.integration.programs import HERE, ROOT, free_port, run, twistd
 
 #: A file's content, and what the line on standard error says of it.
 BAD_FILES = (
@@ -40,15 +40,16 @@ class RefusalTests(NetworkCase):
         self.assertNotIn(ran.returncode, (0, None))
 
     def run_all(self, commands: Sequence[Sequence[str]]) -> "list[CompletedProcess[str]]":
-        """Run several nodes that end by themselves, two at a time."""
+        """Run several nodes that end by themselves, two at a time, each in a home of its own."""
+        homes = [f"user-{number}" for number in range(len(commands))]
         with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(lambda options: self.run_node(*options), commands))
+            return list(pool.map(self.run_node, homes, *zip(*commands, strict=True)))
 
-    def run_node(self, *options: str) -> "CompletedProcess[str]":
+    def run_node(self, home: str, *options: str) -> "CompletedProcess[str]":
         server = f"{HERE}:{self.rendezvous}"
         place = ("--bind", HERE, "--port", str(free_port()), "--rendezvous", server)
         command = twistd("p2pchat", "--name", "alice", *place, "--console", "json", *options)
-        return run(command, self.home("alice"))
+        return run(command, self.home(home))
 
     def test_a_configuration_that_cannot_be_used(self) -> None:
         paths = [self.folder / f"{number}.json" for number in range(len(BAD_FILES))]
@@ -66,19 +67,18 @@ class RefusalTests(NetworkCase):
 
     def test_the_second_node_of_a_name(self) -> None:
         alice = self.start_ready("alice")
-        again = self.run_node()
+        again = self.run_node("alice")
         self.assert_refused(again, "alice@CIC is running already", "choose another --name")
         self.assertEqual(alice.data("/status")["peer_id"], "alice@CIC")
 
     def test_a_port_asked_for_that_is_taken(self) -> None:
         with socket.create_server((HERE, 0)) as taken:
             port = taken.getsockname()[1]
-            by_option = self.run_node("--port", str(port))
-            (self.home("alice") / "config.json").write_text(json.dumps({"peer": {"port": port}}))
-            by_file = run(
-                twistd("p2pchat", "--name", "bob", "--bind", HERE, "--no-rendezvous"),
-                self.home("alice"),
-            )
+            by_option = self.run_node("alice", "--port", str(port))
+            home = self.home("bob")
+            (home / "config.json").write_text(json.dumps({"peer": {"port": port}}))
+            place = ("--name", "bob", "--bind", HERE, "--no-rendezvous")
+            by_file = run(twistd("p2pchat", *place), home)
         for ran in (by_option, by_file):
             self.assert_refused(ran, f"cannot listen on {HERE}:{port}", "in use", "--port")
 
@@ -105,16 +105,6 @@ class DefaultTests(NetworkCase):
     def start_here(self, home: Path, name: str) -> Node:
         return self.start_in(home, "--name", name, "--bind", HERE)
 
-    def test_the_default_port_is_taken(self) -> None:
-        home = self.home("alice")
-        with occupied(4000):
-            node = self.start_in(home, "--name", "alice", "--bind", HERE, "--no-rendezvous")
-            self.assertNotEqual(node.port, 4000)
-        notice = node.wait_for("notice", level="info")["text"]
-        self.assertIn("port 4000 is taken", notice)
-        self.assertIn(str(node.port), notice)
-        self.assertEqual(node.data("/status")["port"], node.port)
-
     def assert_talk(self, alice: Node, bob: Node) -> None:
         alice.wait_for("peer_up", peer_id="bob@CIC")
         bob.wait_for("peer_up", peer_id="alice@CIC")
@@ -136,30 +126,31 @@ class PrecedenceTests(NetworkCase):
         [status] = [event["data"] for event in events if event.get("command") == "/status"]
         return status
 
-    def test_defaults_then_file_then_command_line(self) -> None:
-        status = self.status()
-        self.assertEqual((status["peer_id"], status["log_level"]), ("user@CIC", "INFO"))
-        settings = {"peer": {"name": "file", "namespace": "LAB"}, "logging": {"level": "WARNING"}}
-        (self.home("alice") / "config.json").write_text(json.dumps(settings))
-        status = self.status()
-        self.assertEqual((status["peer_id"], status["log_level"]), ("file@LAB", "WARNING"))
-        log = self.folder / "there.log"
-        status = self.status("--name", "typed", "--log-level", "debug", "--log-file", str(log))
-        self.assertEqual((status["peer_id"], status["log_level"]), ("typed@LAB", "DEBUG"))
-        self.assertEqual(status["log_file"], str(log))
-        self.assertIn("typed@LAB listens on", log.read_text())
-
-    def test_the_file_named_then_the_one_here_then_the_one_of_the_user(self) -> None:
-        user = self.folder / "settings"
+    def test_defaults_then_a_file_then_the_command_line(self) -> None:
+        """The file named, else the one here, else the one of the user."""
+        settings = self.folder / "settings"
         named = self.folder / "named.json"
-        here = self.home("alice") / "config.json"
-        places = ((user / "p2pchat" / "config.json", "user"), (here, "here"), (named, "named"))
-        for path, name in places:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"peer": {"name": name}}))
-            options = ("--config", str(path)) if path is named else ()
-            status = self.status(*options, XDG_CONFIG_HOME=str(user))
-            self.assertEqual(status["peer_id"], f"{name}@CIC")
+        self.assert_status(self.status(), "user@CIC", "INFO")
+        _write(settings / "p2pchat" / "config.json", "users", "LAB", "WARNING")
+        self.assert_status(self.status(XDG_CONFIG_HOME=str(settings)), "users@LAB", "WARNING")
+        _write(self.home("alice") / "config.json", "here", "LAB", "WARNING")
+        self.assert_status(self.status(XDG_CONFIG_HOME=str(settings)), "here@LAB", "WARNING")
+        _write(named, "named", "HALL", "ERROR")
+        log = self.folder / "there.log"
+        typed = ("--name", "typed", "--log-level", "debug", "--log-file", str(log))
+        status = self.status("--config", str(named), *typed)
+        self.assert_status(status, "typed@HALL", "DEBUG")
+        self.assertEqual(status["log_file"], str(log))
+        self.assertIn("typed@HALL listens on", log.read_text())
+
+    def assert_status(self, status: dict[str, object], peer_id: str, level: str) -> None:
+        self.assertEqual((status["peer_id"], status["log_level"]), (peer_id, level))
+
+
+def _write(path: Path, name: str, namespace: str, level: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings = {"peer": {"name": name, "namespace": namespace}, "logging": {"level": level}}
+    path.write_text(json.dumps(settings))
 
 
 class TwistdTests(NetworkCase):
