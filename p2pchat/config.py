@@ -191,7 +191,7 @@ def _explain(problem: str) -> str:
     value = re.fullmatch(r"Invalid enum value (.*)", text, re.DOTALL)
     if value:
         return f"{path}: expected one of {', '.join(get_args(LogLevel))}, got {value[1]}"
-    text = text[:1].lower() + text[1:]
+    text = text[:1].lower() + text[1:].replace("`", "")
     return f"{path}: {text}" if path else text
 
 

@@ -78,7 +78,8 @@ class LineObserver:
             text = text_format.format_map(event)
         except (LookupError, ValueError, AttributeError, TypeError):
             return eventAsText(event, includeTimestamp=False)
-        return f"[{_source(event)}] {text}"
+        # as Twisted does: what begins at the left margin is a line of ours
+        return f"[{_source(event)}] {text}".replace("\n", "\n\t")
 
     def _time(self, event: LogEvent) -> str:
         second = int(event.get("log_time") or 0)

@@ -194,6 +194,8 @@ class Node(MultiService):
         if exact in known:
             return exact
         matches = [peer for peer in known if name_of(peer) == name]
+        if len(matches) > 1:
+            matches = [peer for peer in matches if self._chat.is_connected(peer)] or matches
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -204,8 +206,9 @@ class Node(MultiService):
         raise RequestError(self._unknown(name, known))
 
     def _unknown(self, name: str, known: list[PeerId]) -> str:
-        names = {candidate: peer for peer in known for candidate in (peer, name_of(peer))}
-        nearest = difflib.get_close_matches(name, names, n=1)
+        # by name alone: what stands behind the @ is much the same for all
+        names = {name_of(peer): peer for peer in known}
+        nearest = difflib.get_close_matches(name_of(PeerId(name)) or name, names, n=1)
         hint = f"; did you mean {visible(names[nearest[0]])}?" if nearest else "; /peers lists all"
         return f"no peer {visible(name)} is known{hint}"
 

@@ -204,8 +204,8 @@ def _overrides(options: usage.Options, servers: list[str]) -> dict[str, Any]:
         for key, option in OPTIONS.items()
         if option != "--rendezvous" and options[option.removeprefix("--")] is not None
     }
-    if "peer.port" in overrides and options["port"].isdecimal():
-        overrides["peer.port"] = int(options["port"])
+    if "peer.port" in overrides:
+        overrides["peer.port"] = _number(options["port"])
     if "logging.level" in overrides:
         overrides["logging.level"] = overrides["logging.level"].upper()
     if options["no-rendezvous"]:
@@ -213,6 +213,12 @@ def _overrides(options: usage.Options, servers: list[str]) -> dict[str, Any]:
     elif servers:
         overrides["rendezvous.servers"] = servers
     return overrides
+
+
+def _number(port: str) -> int:
+    if not (port.isascii() and port.isdecimal() and len(port) < 10):
+        raise ConfigError(f"--port: expected a number from 1 to 65535, got {port!r}")
+    return int(port)
 
 
 def _login_name() -> str:

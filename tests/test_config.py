@@ -1,7 +1,6 @@
 """The configuration: defaults < file < command line, and errors that name place, key and remedy."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings

@@ -100,6 +100,12 @@ class LineTests(SynchronousTestCase):
         )
         self.assertEqual(len(self.file.getvalue().splitlines()), 6)
 
+    def test_nobody_can_forge_a_line(self) -> None:
+        self.logger.info("{text}", text="x\n2025-01-01T00:00:00+0000 [p2pchat#info] forged")
+        first, second = self.file.getvalue().splitlines()
+        self.assertTrue(first.endswith("[test#info] x"))
+        self.assertTrue(second.startswith("\t"))
+
     def test_a_failure_has_its_traceback_behind_tabs(self) -> None:
         try:
             raise ValueError("broken")

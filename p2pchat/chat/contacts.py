@@ -19,6 +19,9 @@ from p2pchat.text import visible
 #: discovery or /reconnect does it.
 REDIAL_AFTER = frozenset({Ending.LOST, Ending.DEAD, Ending.SILENT})
 
+#: A peer without a link that no discovery shows is forgotten after so many seconds.
+FORGET_AFTER = 600.0
+
 
 class Contacts:
     """Decides about dialling the peers of a table; its Dialer carries it out.
@@ -63,6 +66,7 @@ class Contacts:
         Our own namespace and peers that were not dialled in vain come first, the rest by chance: so
         a list full of peers that do not exist can't keep us from those that do.
         """
+        self._peers.forget_absent(self._clock.seconds() - FORGET_AFTER)
         for peer_id, address in sorted(found, key=lambda entry: self._order(entry[0])):
             if peer_id != self._me:
                 self._discovered_one(peer_id, address)

@@ -32,6 +32,10 @@ GAP_AFTER_HELLO_OK = 0.1
 #: A write to a modern link joins at most about this many bytes.
 BATCH_BYTES = 65536
 
+#: On a legacy link a message of ours has its turn behind so many replies: who asks a lot must not
+#: keep us from speaking.
+MAX_REPLIES_IN_A_ROW = 16
+
 Outgoing = tuple[Message, bytes]
 
 
@@ -54,6 +58,7 @@ class Outbound:
         #: To our own kind many ACKs are one entry.
         self._replies: deque[Outgoing] = deque()
         self._reply_count = 0
+        self._replies_in_a_row = 0
         self._messages: deque[Outgoing] = deque()
         self._bytes = 0
         self._gap_until = 0.0
@@ -84,7 +89,7 @@ class Outbound:
         self._bytes += len(line)
 
     def reply(self, message: Message) -> None:
-        """Queue a reply: before all messages, behind other replies, not counted in the bounds."""
+        """Queue a reply: ahead of the messages, behind other replies, not counted in the bounds."""
         self._replies.append((message, encode(message)))
         self._reply_count += 1
 
@@ -158,9 +163,11 @@ class Outbound:
             return self._first.popleft()
         if not self.open:
             return None
-        if self._replies:
+        if self._replies and (self._replies_in_a_row < MAX_REPLIES_IN_A_ROW or not self._messages):
             self._reply_count -= 1
+            self._replies_in_a_row += 1
             return self._replies.popleft()
+        self._replies_in_a_row = 0
         return self._next_message() if self._messages else None
 
     def _next_message(self) -> Outgoing:

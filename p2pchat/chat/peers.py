@@ -112,6 +112,12 @@ class PeerTable:
         self._peers[peer_id] = peer
         return peer
 
+    def forget_absent(self, before: float) -> None:
+        """Forget peers without a link that nobody has heard of since that time, in seconds."""
+        for peer in list(self._peers.values()):
+            if not peer.links and peer.last_seen < before:
+                del self._peers[peer.peer_id]
+
     def connected(self, namespace: str | None = None) -> list[Peer]:
         """Return the peers with a live link, of one namespace if that is given."""
         return [

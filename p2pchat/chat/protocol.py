@@ -225,6 +225,8 @@ class ChatProtocol(LineOnlyReceiver):
     # What the peer said
 
     def _on_hello(self, message: Hello) -> None:
+        # the owner may take its time, to see whether an older link lives
+        self._set_deadline(self._settings.handshake_timeout, self._handshake_expired)
         self._owner.identified(self)
 
     def _on_hello_ok(self, message: HelloOk) -> None:

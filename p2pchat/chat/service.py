@@ -22,6 +22,7 @@ from p2pchat.chat.delivery import Deliveries
 from p2pchat.chat.factory import Admission, ChatServerFactory
 from p2pchat.chat.link import Closed, Ending, Link, Talk
 from p2pchat.chat.messages import Send
+from p2pchat.chat.namesake import NamesakeWatch
 from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol, LinkSettings
 from p2pchat.chat.router import Router
@@ -31,7 +32,7 @@ from p2pchat.chat.switchboard import Switchboard
 from p2pchat.chat.wire import HANG_UP_TIMEOUT
 from p2pchat.config import Config
 from p2pchat.errors import RequestError, StartError
-from p2pchat.events import Listener, PeerDown, PeerUp
+from p2pchat.events import Listener, Notice, PeerDown, PeerUp
 from p2pchat.identity import Address, PeerId
 from p2pchat.text import visible
 
@@ -80,6 +81,7 @@ class ChatService(MultiService):
             is_dialling_us=self._admission.is_dialling,
         )
         self._contacts.dialer.setServiceParent(self)
+        self._namesakes = NamesakeWatch(reactor, me, self.is_connected, self._warn)
 
     # Starting and stopping
 
@@ -116,6 +118,7 @@ class ChatService(MultiService):
         self._leaving = True
         self._contacts.dialer.stopService()
         self._switchboard.stop()
+        self._namesakes.stop()
         if self._port is not None:
             await _as_deferred(self._port.stopListening())
             self._port = None
@@ -153,6 +156,11 @@ class ChatService(MultiService):
 
     def known_ids(self) -> list[PeerId]:
         return [peer.peer_id for peer in self._peers]
+
+    def is_connected(self, peer_id: PeerId) -> bool:
+        """Tell whether there is a live link to a peer."""
+        peer = self._peers.get(peer_id)
+        return peer is not None and peer.connected
 
     def send(self, peer_id: PeerId, text: str) -> str:
         """Send text to a known peer; RequestError if it is unknown or can't be taken."""
@@ -228,6 +236,8 @@ class ChatService(MultiService):
         self._log_fruitless(link, closed)
         self._switchboard.closed(link, closed)
         self._note_absence(link.peer or link.expected, closed)
+        if link.expected is not None and not self._leaving:
+            self._namesakes.dialled(link.expected, closed)
         if not self._live:
             self._stop_waiting()
 
@@ -303,6 +313,10 @@ class ChatService(MultiService):
         link = ChatProtocol(self._clock, self._settings, self, role, address, expected)
         self._live[link] = None
         return link
+
+    def _warn(self, text: str) -> None:
+        self.log.warn("[Node] {text}", text=text)
+        self._report(Notice(time=self._wall_clock(), level="warning", text=text))
 
     def _report_up(self, peer: Peer, link: Link) -> None:
         self._report(

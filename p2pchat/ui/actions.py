@@ -89,7 +89,9 @@ class Actions:
     async def say(self, text: str) -> Answer:
         """Send text to the last partner."""
         if self.partner is None:
-            raise UsageError("write to somebody with /msg first, then plain text goes there too")
+            raise UsageError(
+                "no partner yet: write /msg PEER TEXT first, then plain text goes there too"
+            )
         msg_id = self._api.send(self.partner, text)
         line = f"→ {shown(self.partner)}: {text}"
         return Answer([line], Sent(msg_id, self.partner))
@@ -142,7 +144,8 @@ class Actions:
     async def log(self, rest: str) -> Answer:
         level = only_word(rest).upper()
         if level not in LOG_LEVELS:
-            raise UsageError(f"{shown(level)} is no level" if level else "no level")
+            choice = f"choose {', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}"
+            raise UsageError(f"{shown(rest)} is no level: {choice}" if level else choice)
         self._api.set_log_level(level)
         return Answer([f"logging from {level} on"], LogLevel(level))
 

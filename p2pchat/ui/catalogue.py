@@ -38,7 +38,7 @@ def find_command(name: str) -> Command:
     known = COMMANDS.get(name.lower())
     if known:
         return known
-    near = get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.55)
+    near = get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.6)
     hint = f"did you mean {COMMANDS[near[0]].usage}?" if near else "/help lists all."
     raise RequestError(f"unknown command {shown(name)}: {hint} //TEXT sends /TEXT")
 
@@ -58,7 +58,7 @@ def _help_data(command: Command) -> CommandHelp:
 
 
 _SLASH = "Plain text goes to whom you wrote last with /msg; //TEXT sends /TEXT."
-_MARKS = "Marks of what you send: ✓ sent, ✓✓ delivered, ✗ not delivered and why."
+_MARKS = "Marks of what you send: … waits, ✓ sent, ✓✓ delivered, ✗ not delivered and why."
 _TARGET = "* means all peers, #NS those of one namespace; with blanks in double quotes."
 _FOOTNOTES = (_SLASH, _MARKS)
 

@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.chat.inbox import HIGH_WATER, LOW_WATER, Inbox, Taken
+from p2pchat.chat.inbox import HIGH_WATER, HIGH_WATER_TEXT, LOW_WATER, Inbox, Taken
 from p2pchat.chat.messages import Send
 from p2pchat.identity import PeerId
 
@@ -62,6 +62,23 @@ class InboxTests(SynchronousTestCase):
         self.put(1000, FakeLink())
         self.assertGreater(self.turns(), 10)
         self.assertEqual(self.shown, [str(number) for number in range(1000)])
+
+    def test_long_texts_pause_a_link_as_many_messages_do(self) -> None:
+        link = FakeLink()
+        text = "x" * 30_000
+        fitting = HIGH_WATER_TEXT // len(text)
+        for number in range(fitting + 1):
+            self.assertFalse(link.paused)
+            taken = (
+                datetime(2025, 1, 1, tzinfo=UTC),
+                PeerId("bob@CIC"),
+                Send(str(number), "", "", text),
+            )
+            self.inbox.put(taken, link)
+        self.assertTrue(link.paused)
+        self.turns()
+        self.assertFalse(link.paused)
+        self.assertEqual(len(self.shown), fitting + 1)
 
     def test_links_are_paused_at_the_high_and_resumed_at_the_low_water_mark(self) -> None:
         first, second = FakeLink(), FakeLink()

@@ -4,7 +4,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.chat.codec import encode
 from p2pchat.chat.messages import Ack, Bye, Hello, HelloOk, Message, Ping, Pong, Pub, Send
-from p2pchat.chat.outbound import BATCH_BYTES, GAP, GAP_AFTER_HELLO_OK, Outbound
+from p2pchat.chat.outbound import (
+    BATCH_BYTES,
+    GAP,
+    GAP_AFTER_HELLO_OK,
+    MAX_REPLIES_IN_A_ROW,
+    Outbound,
+)
 from p2pchat.errors import LocalProtocolError, QueueFullError
 
 ANSWER_TIMEOUT = 5.0
@@ -47,6 +53,17 @@ class Legacy(SynchronousTestCase):
             (Ping("1"), ANSWER_TIMEOUT),
         ):
             self.assert_pause(message, pause)
+
+    def test_a_flood_of_questions_does_not_keep_us_from_speaking(self) -> None:
+        queue = outbound()
+        queue.put(Send("ours", require_ack=False))
+        order: list[Message] = []
+        for step in range(2 * MAX_REPLIES_IN_A_ROW):
+            queue.reply(Pong(str(step)))
+            order += taken(queue, step * 2 * GAP)
+        self.assertEqual(order.index(Send("ours", require_ack=False)), MAX_REPLIES_IN_A_ROW)
+        self.assertEqual(len(order), 2 * MAX_REPLIES_IN_A_ROW)
+        self.assertEqual(queue.replies, 1)
 
     def test_an_answer_ends_the_pause_and_another_answer_does_not(self) -> None:
         for awaited in (Send("1"), Ping("1")):

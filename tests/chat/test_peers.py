@@ -51,6 +51,14 @@ class Table(SynchronousTestCase):
         bob = table.meet(BOB, 2.0)
         self.assertIs(table.get(BOB), bob, "its link would be of a peer that nobody finds")
 
+    def test_absent_ones_are_forgotten_after_a_while(self) -> None:
+        table = PeerTable(9)
+        table.meet(ANN, 1.0).links.append(link())
+        table.meet(BOB, 2.0)
+        table.meet(EVE, 5.0)
+        table.forget_absent(before=5.0)
+        self.assertEqual([peer.peer_id for peer in table], [ANN, EVE])
+
     def test_meeting_again_keeps_what_is_known(self) -> None:
         table = PeerTable(2)
         peer = table.meet(ANN, 1.0)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from threading import Thread
+from threading import Thread, Timer
 from typing import ClassVar
 from uuid import uuid4
 
@@ -268,6 +268,19 @@ class Impatient(LegacyPeer):
         if now >= self._ping_at[link]:
             self._ping_at[link] = now + 1
             link.send({"type": "PING", "msg_id": str(uuid4()), "timestamp": self.timestamp()})
+
+
+class Slow(LegacyPeer):
+    """Takes its time to acknowledge a text."""
+
+    #: In seconds; longer than anybody waits for a BYE_OK.
+    delay = 1.5
+
+    def take(self, link: RawLink, message: Message) -> None:
+        if message["type"] == "SEND":
+            Timer(self.delay, super().take, (link, message)).start()
+        else:
+            super().take(link, message)
 
 
 class Refusing(LegacyPeer):

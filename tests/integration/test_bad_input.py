@@ -19,6 +19,7 @@ FIRST_WORDS = (
     (b"GET / HTTP/1.1\r\nHost: alice\r\n\r\n", "not a message"),
     (DEEP + b"\n", "not a message"),
     (b'{"type":"HELLO","peer_id":"eve@CIC","features":' + DEEP[1:-1] + b"}\n", "not a message"),
+    (b'{"type":"HELLO","peer_id":"eve@CIC","later":' + DEEP + b"}\n", "not a message"),
     (b'{"type":"HELLO","peer_id":"eve@CIC","ttl":NaN}\n', "not a message"),
     (b'{"type":"HELLO","peer_id":"eve@CIC","ttl":Infinity}\n', "not a message"),
     (b'{"type":"HELLO","peer_id":["eve@CIC"]}\n', "not a message"),
@@ -35,12 +36,12 @@ FIRST_WORDS = (
 BAD_LINES = (
     b"garbage",
     DEEP,
+    b'{"type":"SEND","msg_id":"2","later":' + DEEP + b"}",
     b'{"type":"SEND","msg_id":"2","payload":NaN}',
     b'{"type":"SEND","msg_id":"2","payload":-Infinity}',
     b'{"type":"SEND","msg_id":{},"payload":"hi"}',
     b'{"type":"SEND","msg_id":"2","payload":"\xff"}',
-    b'{"type":"PUB","msg_id":"2","dst":[],"payload":"hi"}',
-    b'{"type":"PING","msg_id":null}',
+    b'{"type":"PUB","msg_id":null,"dst":[],"payload":{}}',
     b'{"type":"HELLO","peer_id":"eve@CIC"}',
     b"[]",
 )

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.integration.cases import NetworkCase
+from tests.integration.legacy import Slow
 from tests.integration.programs import HERE, end, environment, free_port, run, twistd
 from tests.integration.waiting import PATIENCE, wait_until
 
@@ -32,6 +33,15 @@ class PipeTests(PlainCase):
         self.assertEqual(self.bob.wait_for("message", from_="alice@CIC")["text"], "olá  😀")
         self.assertIn("goodbye", self.bob.wait_for("peer_down", peer_id="alice@CIC")["reason"])
 
+    def test_the_end_of_input_waits_for_what_is_under_way(self) -> None:
+        slow = Slow("slow")
+        self.addCleanup(slow.close)
+        slow.register(self.rendezvous)
+        ran = run(twistd(*self.options("alice")), self.home("alice"), stdin="/msg slow hi")
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        self.assertIn("✓✓ delivered → slow@CIC: hi\n", ran.stdout)
+        self.assertEqual(slow.violations, [])
+
     def test_output_is_lines_without_escape_codes(self) -> None:
         """Even for a user whose terminal has colours, and with the last line left open."""
         typed = "/help\n/peers\nhi\n/msg nobody hi\n/status\n\n/conn"
@@ -42,7 +52,7 @@ class PipeTests(PlainCase):
         lines = ran.stdout.splitlines()
         for line in lines:
             self.assertRegex(line, r"^\d\d:\d\d:\d\d \S")
-        for words in ("/msg PEER TEXT", "no peer nobody is known", "write to somebody with /msg"):
+        for words in ("/msg PEER TEXT", "no peer nobody is known", "no partner yet"):
             self.assertTrue([line for line in lines if words in line], ran.stdout)
         self.assertNotIn("Traceback", ran.stdout)
 

@@ -42,8 +42,8 @@ class MistakeTests(CommandsCase):
             "/": f"unknown command /: /help lists all. {slash}",
             "/\x1b[2J": f"unknown command /\\x1b[2J: /help lists all. {slash}",
             "  /usr/bin": f"unknown command /usr/bin: /help lists all. {slash}",
-            "hello": "/msg: write to somebody with /msg first, then plain text goes there too; "
-            + msg,
+            "hello": "/msg: no partner yet: write /msg PEER TEXT first, "
+            "then plain text goes there too; " + msg,
             "/msg": f"/msg: no peer and no text; {msg}",
             "/msg bob": f"/msg: no text for bob; {msg}",
             "/msg bob   ": f"/msg: no text for bob; {msg}",
@@ -61,8 +61,9 @@ class MistakeTests(CommandsCase):
             "/reconnect x": "/reconnect: takes no argument; usage: /reconnect",
             "/status x": "/status: takes no argument; usage: /status",
             "/quit now": "/quit: takes no argument; usage: /quit",
-            "/log": "/log: no level; usage: /log LEVEL",
-            "/log loud": "/log: LOUD is no level; usage: /log LEVEL",
+            "/log": "/log: choose DEBUG, INFO, WARNING or ERROR; usage: /log LEVEL",
+            "/log loud": "/log: loud is no level: choose DEBUG, INFO, WARNING or ERROR; "
+            "usage: /log LEVEL",
             "/log info debug": "/log: nothing is expected after info; usage: /log LEVEL",
             "/help mgs": f"/help: unknown command /mgs: did you mean /msg PEER TEXT? {slash}",
             "/help msg pub": "/help: nothing is expected after msg; usage: /help [COMMAND]",
