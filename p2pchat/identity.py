@@ -47,6 +47,15 @@ def parse_peer_id(text: str) -> PeerId:
     return PeerId(text)
 
 
+def is_peer_id(text: str) -> bool:
+    """Tell whether text is `name@namespace`."""
+    try:
+        parse_peer_id(text)
+    except ValueError:
+        return False
+    return True
+
+
 def name_of(peer: PeerId) -> str:
     return peer.rpartition("@")[0]
 

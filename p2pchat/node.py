@@ -18,13 +18,16 @@ from p2pchat.chat.service import ChatService
 from p2pchat.config import Config, rendezvous_servers
 from p2pchat.errors import RequestError
 from p2pchat.events import Event, Level, Listener, Notice, PeerDown, Ready
-from p2pchat.identity import Address, PeerId, is_name, make_peer_id, name_of
+from p2pchat.identity import Address, PeerId, is_name, is_peer_id, make_peer_id, name_of
 from p2pchat.logs import Logs
 from p2pchat.rendezvous.service import Found, RendezvousService
 from p2pchat.text import visible
 
 #: How often gathered() and settled() look how things are, in seconds.
 LOOK_INTERVAL = 0.05
+
+#: How many peers are searched for a name like the one that was mistyped.
+MAX_SUGGESTIONS = 300
 
 
 class Node(MultiService):
@@ -193,7 +196,8 @@ class Node(MultiService):
         exact = PeerId(name)
         if exact in known:
             return exact
-        matches = [peer for peer in known if name_of(peer) == name]
+        # who types a whole id means that very peer, not one whose name looks like an id
+        matches = [peer for peer in known if name_of(peer) == name and not is_peer_id(name)]
         if len(matches) > 1:
             matches = [peer for peer in matches if self._chat.is_connected(peer)] or matches
         if len(matches) == 1:
@@ -207,8 +211,8 @@ class Node(MultiService):
 
     def _unknown(self, name: str, known: list[PeerId]) -> str:
         # by name alone: what stands behind the @ is much the same for all
-        names = {name_of(peer): peer for peer in known}
-        nearest = difflib.get_close_matches(name_of(PeerId(name)) or name, names, n=1)
+        names = {name_of(peer): peer for peer in known[-MAX_SUGGESTIONS:]}
+        nearest = difflib.get_close_matches((name_of(PeerId(name)) or name)[:64], names, n=1)
         hint = f"; did you mean {visible(names[nearest[0]])}?" if nearest else "; /peers lists all"
         return f"no peer {visible(name)} is known{hint}"
 

@@ -5,8 +5,10 @@ import errno
 import fcntl
 import getpass
 import os
+import resource
 import socket
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
@@ -78,6 +80,7 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Make the configuration, and what has to be done before twistd goes on."""
         _install_reactor()
+        _allow_open_files()
         try:
             self.settings = _configure(self, self.servers)
             self.data_dir = _data_dir(self["data-dir"], self.settings)
@@ -178,10 +181,24 @@ def _choose_console(options: Options) -> Kind:
 
 def _install_reactor() -> None:
     """Choose asyncio's event loop, which other libraries can share, if no reactor is chosen."""
-    if "twisted.internet.reactor" not in sys.modules:
-        from twisted.internet import asyncioreactor
+    if "twisted.internet.reactor" in sys.modules:
+        return
+    from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+    from twisted.internet.main import installReactor
 
-        asyncioreactor.install()
+    class MonotonicReactor(AsyncioSelectorReactor):
+        """Its timers go on when somebody sets the clock."""
+
+        seconds = staticmethod(time.monotonic)
+
+    installReactor(MonotonicReactor())
+
+
+def _allow_open_files() -> None:
+    """Raise the limit of open files as far as we may: each link is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _configure(options: usage.Options, servers: list[str]) -> Config:

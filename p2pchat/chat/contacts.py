@@ -12,12 +12,15 @@ from p2pchat.chat.link import Closed, Ending
 from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.chat.protocol import ChatProtocol
 from p2pchat.config import Config
-from p2pchat.identity import Address, PeerId, namespace_of
+from p2pchat.identity import Address, PeerId, is_ip_literal, is_loopback, namespace_of
 from p2pchat.text import visible
 
 #: How a link must have ended for its peer to be dialled again by backoff; after the others only
 #: discovery or /reconnect does it.
 REDIAL_AFTER = frozenset({Ending.LOST, Ending.DEAD, Ending.SILENT})
+
+#: Addresses that we believe to be ours: one for each way out of here, and a few more.
+MAX_PUBLIC_IPS = 8
 
 #: A peer without a link that no discovery shows is forgotten after so many seconds.
 FORGET_AFTER = 600.0
@@ -56,6 +59,11 @@ class Contacts:
             *(config.limits.handshake_timeout, config.peer.bind, self),
         )
 
+    def add_public_ip(self, ip: str) -> None:
+        """Note an address under which others see this machine; loopback tells nothing."""
+        if is_ip_literal(ip) and not is_loopback(ip) and len(self.public_ips) < MAX_PUBLIC_IPS:
+            self.public_ips.add(ip)
+
     def is_dialling(self, peer: PeerId) -> bool:
         """Tell whether attempts at this peer go on."""
         return self.dialer.is_dialling(peer)
@@ -73,17 +81,20 @@ class Contacts:
 
     def lost(self, peer: Peer, closed: Closed) -> None:
         """Dial a peer whose last link ended, if it ended in a way that calls for it."""
-        if closed.ending in REDIAL_AFTER:
+        if closed.ending in REDIAL_AFTER and not self._is_crowded(peer.peer_id):
             self._dial(peer, self._config.connection.reconnect_backoff_base)
 
     def reconnect(self) -> int:
-        """Dial every known peer that has no link, now; return how many."""
+        """Dial every known peer that has no link, now, within limits; return how many."""
         absent = [peer for peer in self._peers if peer.addresses and not peer.links]
-        for peer in absent:
+        dialled = 0
+        for peer in sorted(absent, key=lambda peer: self._order(peer.peer_id)):
             self.dialer.cancel(peer.peer_id)
             peer.stale = False
-            self._dial(peer, 0.0)
-        return len(absent)
+            if not self._is_crowded(peer.peer_id):
+                self._dial(peer, 0.0)
+                dialled += 1
+        return dialled
 
     # The dialer asks (DialerListener)
 
@@ -137,4 +148,4 @@ class Contacts:
         room = self._config.limits.max_dialled_peers
         if namespace_of(peer_id) == namespace_of(self._me):
             room *= 2
-        return self.dialer.count >= room
+        return self.dialer.count >= room or self.dialer.reached >= self._config.limits.max_links

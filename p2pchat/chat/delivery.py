@@ -25,6 +25,11 @@ from p2pchat.identity import PeerId
 MAX_LATE = 1000
 
 
+#: A message fails when so many links were lost with it: its peer comes and goes, and confirms
+#: nothing.
+MAX_LOST = 5
+
+
 class Stage(Enum):
     WAITING = auto()
     QUEUED = auto()
@@ -36,7 +41,8 @@ class Delivery:
     """One message under way.
 
     `link` is the one whose queue it stands or stood in; `deadline` is in seconds, None while it
-    only waits its turn; `sent` tells whether it was ever written.
+    only waits its turn; `sent` tells whether it was ever written, `lost` how many links were lost
+    since without its ACK.
     """
 
     peer: PeerId
@@ -45,6 +51,7 @@ class Delivery:
     link: object = None
     deadline: float | None = None
     sent: bool = False
+    lost: int = 0
 
 
 class Deliveries:
@@ -116,6 +123,7 @@ class Deliveries:
         """Let everything that went to this link wait for another one to the same peer."""
         for delivery in self._by_id.values():
             if delivery.link is link and delivery.stage is not Stage.WAITING:
+                delivery.lost += delivery.stage is Stage.SENT
                 delivery.stage = Stage.WAITING
                 self._set_deadline(delivery, now)
 
@@ -153,6 +161,6 @@ class Deliveries:
                     del self._late[next(iter(self._late))]
 
     def _set_deadline(self, delivery: Delivery, now: float) -> None:
-        delivery.deadline = now + self.timeout
+        delivery.deadline = now + (self.timeout if delivery.lost <= MAX_LOST else 0.0)
         self._serial += 1
         heapq.heappush(self._due, (delivery.deadline, self._serial, delivery))

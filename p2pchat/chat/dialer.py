@@ -29,7 +29,7 @@ FIRST_PAUSE = (0.5, 2.0)
 MAX_DEFERRALS = 3
 
 #: How a handshake ends at an address where the peer is not; it may be at its next one.
-NOT_THERE = frozenset({Ending.BROKEN, Ending.SILENT, Ending.LOST})
+NOT_THERE = frozenset({Ending.BROKEN, Ending.SILENT, Ending.LOST, Ending.REFUSED})
 
 
 class DialerListener(Protocol):
@@ -182,8 +182,13 @@ class Dialer(Service):
 
     @property
     def count(self) -> int:
-        """Count the peers that are dialled or were reached by dialling."""
-        return len(self._factories)
+        """Count the peers that attempts go on at."""
+        return sum(not factory.connected for factory in self._factories.values())
+
+    @property
+    def reached(self) -> int:
+        """Count the peers that are linked by our dialling."""
+        return len(self._factories) - self.count
 
     @property
     def busy(self) -> bool:

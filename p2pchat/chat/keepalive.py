@@ -23,6 +23,11 @@ class KeepAlive:
     def dead(self) -> bool:
         return self.unanswered >= MAX_UNANSWERED
 
+    @property
+    def waiting(self) -> bool:
+        """Tell whether a PING still waits to be written."""
+        return 0.0 in self._sent.values()
+
     def pinged(self, msg_id: str) -> None:
         """Note a PING that was queued; it counts as unanswered even if it can't be written."""
         self.unanswered += 1

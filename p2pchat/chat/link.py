@@ -46,6 +46,18 @@ class Link(Protocol):
     @property
     def talking(self) -> bool: ...
     @property
+    def ended(self) -> bool:
+        """Whether it is closed, or about to be."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether the owner has stopped it from reading."""
+
+    @property
+    def ping_waits(self) -> bool:
+        """Whether a PING of ours is not written yet."""
+
+    @property
     def modern(self) -> bool: ...
     @property
     def agent(self) -> str: ...
@@ -59,13 +71,16 @@ class Link(Protocol):
     def queued(self) -> int: ...
 
     def accept(self) -> None:
-        """Answer HELLO with HELLO_OK."""
+        """Let the peer in: answer its HELLO if it dialled, and report what it says."""
 
     def refuse(self, ending: Ending, reason: str) -> None:
         """Answer HELLO with HELLO_REJECT, say BYE and close."""
 
-    def queue(self, message: Send | Pub) -> None:
-        """Queue a message; QueueFullError or LocalProtocolError if it can't be taken."""
+    def queue(self, message: Send | Pub, line: bytes | None = None) -> None:
+        """Queue a message, or its line if it is encoded already.
+
+        Raises QueueFullError or LocalProtocolError if it can't be taken.
+        """
 
     def acknowledge(self, msg_ids: Sequence[str]) -> None:
         """Answer SENDs, in this order."""

@@ -75,12 +75,12 @@ class Outbound:
         """Count the replies that wait; whoever reads must stop when the other side does not."""
         return self._reply_count
 
-    def put(self, message: Message) -> None:
-        """Queue a message behind all others.
+    def put(self, message: Message, line: bytes | None = None) -> None:
+        """Queue a message behind all others; `line` is the message, if it is encoded already.
 
         Raises QueueFullError beyond the bounds, LocalProtocolError if it cannot be sent at all.
         """
-        line = encode(message)
+        line = encode(message) if line is None else line
         if len(self._messages) >= self._max_messages or self._bytes + len(line) > self._max_bytes:
             raise QueueFullError(
                 f"{len(self._messages)} messages ({self._bytes} bytes) wait to be sent already"

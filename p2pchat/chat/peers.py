@@ -7,8 +7,8 @@ the new link              the peer is of our kind      it is legacy
 ========================  ===========================  =========================================
 same direction as one     the old one is probed by a PING; if it answers the new one goes, else
 we have                   the new one takes its place
-other direction, dialled  the new one stays, the old   both stay: read both, write to the one
-by the smaller id         one gets BYE `duplicate`     that carried data last
+other direction, dialled  both new: the new one stays,  both stay: read both, write to the one
+by the smaller id         the old one gets BYE         that carried data last
 other direction, dialled  as for the same direction
 by the larger id
 ========================  ===========================  =========================================
@@ -27,6 +27,9 @@ from p2pchat.identity import Address, PeerId, namespace_of
 
 #: Addresses kept for one peer; the newest come first.
 MAX_ADDRESSES = 4
+
+#: Peers without a link that are remembered although no discovery ever showed them.
+MAX_STRANGERS = 200
 
 
 class Verdict(Enum):
@@ -127,12 +130,15 @@ class PeerTable:
         ]
 
     def _make_room(self) -> None:
+        strangers = [peer for peer in self._peers.values() if not (peer.links or peer.addresses)]
+        if len(strangers) >= MAX_STRANGERS:
+            del self._peers[strangers[0].peer_id]
         if len(self._peers) < self._limit:
             return
-        for peer_id, peer in self._peers.items():
-            if not peer.links:
-                del self._peers[peer_id]
-                return
+        absent = (peer for peer in self._peers.values() if not peer.links)
+        first = next(absent, None)
+        if first is not None:
+            del self._peers[first.peer_id]
 
 
 def arbitrate(me: PeerId, old: Iterable[Link], new: Link) -> tuple[Verdict, Link | None]:
@@ -145,8 +151,11 @@ def arbitrate(me: PeerId, old: Iterable[Link], new: Link) -> tuple[Verdict, Link
     same = next((link for link in others if link.role is new.role), None)
     if same is not None:
         return Verdict.PROBE_OLD, same
-    if not others or not (new.modern and all(link.modern for link in others)):
+    if not others or not (new.modern or any(link.modern for link in others)):
         return Verdict.KEEP_BOTH, None
+    if not (new.modern and all(link.modern for link in others)):
+        # one program is not of two kinds: one of the two is somebody else
+        return Verdict.PROBE_OLD, others[0]
     dialler = me if new.role is Role.DIALLER else new.peer
     if dialler == min(me, new.peer):
         return Verdict.REPLACE_OLD, others[0]

@@ -47,6 +47,9 @@ LEAVE_TIMEOUT = 1.0
 #: Bad lines that a link survives: deployed programs err, and one line is not worth a link.
 MAX_BAD_LINES = 10
 
+#: Blank lines mean nothing, but so many of them are an attack.
+MAX_BLANK_LINES = 100
+
 
 class LinkSettings(msgspec.Struct, frozen=True):
     """What all links of a node share; times in seconds."""
@@ -97,7 +100,10 @@ class ChatProtocol(LineOnlyReceiver):
         self.closed: Closed | None = None
         self._bad_lines = 0
         self._spoke = False
+        self._blank_lines = 0
+        #: What was said and not handed over yet; on a link that is not admitted it waits here.
         self._talk: list[Talk] = []
+        self._admitted = False
         self._reading = False
 
     # What an owner may ask (Link)
@@ -128,21 +134,39 @@ class ChatProtocol(LineOnlyReceiver):
         return self._session.peer_agent
 
     @property
+    def ended(self) -> bool:
+        return self.closed is not None
+
+    @property
+    def paused(self) -> bool:
+        return self._wire.is_paused_by("owner")
+
+    @property
+    def ping_waits(self) -> bool:
+        return self._keepalive.waiting
+
+    @property
     def queued(self) -> int:
         return len(self._outbound)
 
     def accept(self) -> None:
-        self._outbound.pipelined = self.modern
-        self._outbound.put_first(self._session.accept())
-        self._outbound.open = True
-        self._start_talking()
+        self._admitted = True
+        if self.role is Role.LISTENER:
+            self._outbound.pipelined = self.modern
+            self._outbound.put_first(self._session.accept())
+            self._outbound.open = True
+            self._start_talking()
+        self._wire.resume("decision")
+        if not self._reading:
+            self._hand_over_talk()
+            self._flush()
 
     def refuse(self, ending: Ending, reason: str) -> None:
         self._outbound.put_first(HelloReject(reason, self._session.me))
         self.leave(ending, reason)
 
-    def queue(self, message: Send | Pub) -> None:
-        self._outbound.put(message)
+    def queue(self, message: Send | Pub, line: bytes | None = None) -> None:
+        self._outbound.put(message, line)
         self._wire.flush_soon()
 
     def acknowledge(self, msg_ids: Sequence[str]) -> None:
@@ -159,6 +183,9 @@ class ChatProtocol(LineOnlyReceiver):
         if self._session.state in (State.LEAVING, State.LEFT):
             return
         self.closed = self.closed or Closed(ending, reason)
+        if not self._admitted:
+            self._talk.clear()
+            self._wire.resume("decision")
         self._outbound.finish(self._session.leave(new_id(self._settings.rng), reason))
         self._set_deadline(LEAVE_TIMEOUT, self._hang_up)
         self._flush()
@@ -197,14 +224,16 @@ class ChatProtocol(LineOnlyReceiver):
         self._flush()
 
     def lineReceived(self, line: bytes) -> None:
+        if len(line) < 4 and not line.strip():
+            self._note_blank_line()
+            return
         try:
             message = self._session.receive(line)
         except RemoteProtocolError as error:
-            if line.strip():
-                self._complain(error)
+            self._complain(error)
             return
         if isinstance(message, Send):
-            self._talk.append(message)
+            self._on_talk(message)
         elif message is not None:
             self._spoke = True
             self._DISPATCH[type(message)](self, message)
@@ -228,6 +257,7 @@ class ChatProtocol(LineOnlyReceiver):
         # the owner may take its time, to see whether an older link lives
         self._set_deadline(self._settings.handshake_timeout, self._handshake_expired)
         self._owner.identified(self)
+        self._wait_if_undecided()
 
     def _on_hello_ok(self, message: HelloOk) -> None:
         self._spoke = False
@@ -236,6 +266,7 @@ class ChatProtocol(LineOnlyReceiver):
         # first, since the owner may decide to leave
         self._start_talking()
         self._owner.established(self)
+        self._wait_if_undecided()
 
     def _on_hello_reject(self, message: HelloReject) -> None:
         self.leave(Ending.REFUSED, visible(message.reason, 200))
@@ -251,12 +282,18 @@ class ChatProtocol(LineOnlyReceiver):
         if seconds is not None:
             self._owner.measured(self, seconds)
 
+    def _wait_if_undecided(self) -> None:
+        """Read nothing more until the owner has decided; what came already waits (2.7)."""
+        if not self._admitted and self.closed is None:
+            self._wire.pause("decision")
+
     def _on_talk(self, message: Talk) -> None:
-        self._talk.append(message)
+        if self._admitted or self.closed is None:
+            self._talk.append(message)
 
     def _hand_over_talk(self) -> None:
         """Report what was said since the last time, in one go: bursts are the common case."""
-        if not self._talk:
+        if not (self._talk and self._admitted):
             return
         self._spoke = True
         talk, self._talk = self._talk, []
@@ -305,7 +342,8 @@ class ChatProtocol(LineOnlyReceiver):
         )
 
     def _keep_alive(self) -> None:
-        if self._keepalive.dead:
+        # a link that is not read, since too much waits to be shown, cannot have answered
+        if self._keepalive.dead and not self.paused:
             self.leave(Ending.DEAD, "no answer to two PINGs")
         else:
             self.ping()
@@ -314,6 +352,11 @@ class ChatProtocol(LineOnlyReceiver):
         awaited = "HELLO_OK" if self.role is Role.DIALLER else "HELLO"
         reason = f"no {awaited} within {self._settings.handshake_timeout:g} s"
         self._give_up(reason, Ending.SILENT)
+
+    def _note_blank_line(self) -> None:
+        self._blank_lines += 1
+        if self._blank_lines > MAX_BLANK_LINES:
+            self._give_up("blank lines")
 
     def _complain(self, error: RemoteProtocolError) -> None:
         self._bad_lines += 1

@@ -16,7 +16,7 @@ from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.errors import LocalProtocolError, QueueFullError, RequestError
 from p2pchat.events import DeliveryChanged, DeliveryState, Listener, MessageReceived, Notice
 from p2pchat.identity import PeerId
-from p2pchat.text import visible
+from p2pchat.text import Visible, visible
 
 #: Room kept in the line of a publication, in bytes: one program gets it in a longer form (2.10).
 PUB_MARGIN = 1024
@@ -75,7 +75,7 @@ class Router:
         Raises RequestError if no peer could be sent this text.
         """
         message = Pub(new_id(self._rng), self._me, target, text)
-        self._check_publication(message)
+        line = self._encode_publication(message)
         self._log_text("PUB", target, text)
         taken = 0
         for peer in peers:
@@ -83,7 +83,7 @@ class Router:
             if link is None:
                 continue
             try:
-                link.queue(message)
+                link.queue(message, line)  # one line for all of them
                 taken += 1
             except QueueFullError as error:
                 self._warn_of_refusal(peer.peer_id, error)
@@ -219,16 +219,17 @@ class Router:
             )
         )
 
-    def _check_publication(self, message: Pub) -> None:
+    def _encode_publication(self, message: Pub) -> bytes:
         try:
-            size = len(encode(message))
+            line = encode(message)
         except LocalProtocolError as error:
             raise RequestError(f"not published: {error}") from error
-        if size > MAX_LINE - PUB_MARGIN:
+        if len(line) > MAX_LINE - PUB_MARGIN:
             raise RequestError(
-                f"not published: the message is {size} bytes long; "
+                f"not published: the message is {len(line)} bytes long; "
                 f"{MAX_LINE - PUB_MARGIN} are allowed"
             )
+        return line
 
     def _warn_of_refusal(self, peer: PeerId, error: QueueFullError) -> None:
         """Tell the user that a message did not go to one of its receivers."""
@@ -241,7 +242,7 @@ class Router:
             "[Router] {kind} {who}: {size} characters", kind=kind, who=visible(who), size=len(text)
         )
         self.log.debug(
-            "[Router] {kind} {who}: {text}", kind=kind, who=visible(who), text=visible(text)
+            "[Router] {kind} {who}: {text}", kind=kind, who=visible(who), text=Visible(text)
         )
 
 

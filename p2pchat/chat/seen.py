@@ -11,7 +11,7 @@ class Seen:
 
     __slots__ = ("_capacity", "_old", "_young")
 
-    def __init__(self, capacity: int = 5000) -> None:
+    def __init__(self, capacity: int = 4000) -> None:
         self._capacity = capacity
         self._young: set[int] = set()
         self._old: set[int] = set()

@@ -145,7 +145,7 @@ class ChatService(MultiService):
 
     def set_public_ip(self, ip: str) -> None:
         """Note an address under which others see this machine."""
-        self._contacts.public_ips.add(ip)
+        self._contacts.add_public_ip(ip)
 
     def reconnect(self) -> int:
         """Dial every known peer that has no link; return how many."""

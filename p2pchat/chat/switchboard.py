@@ -14,6 +14,12 @@ from p2pchat.identity import PeerId
 #: Shorter than the patience of a dialler that waits for our HELLO_OK meanwhile.
 PROBE_TIMEOUT = 2.0
 
+#: How long a link may stay silent while a PING to it can't be written, in seconds.
+DOUBT_TIMEOUT = 5.0
+
+#: Two links that come up within so many seconds may be of two sides that dialled at once.
+SIMULTANEOUS = 5.0
+
 
 class SwitchboardListener(Protocol):
     """Hears of links that came and went; a peer is up from its first link to its last."""
@@ -43,11 +49,15 @@ class Switchboard:
         self._peers = peers
         self._listener = listener
         self._probes: dict[PeerId, _Probe] = {}
+        #: Since when an old link is silent that could not be asked yet.
+        self._doubted: dict[PeerId, float] = {}
 
     def judge(self, link: Link) -> None:
         """Decide about a link whose peer has just said who it is."""
         peer = self._peer_of(link)
         verdict, old = arbitrate(self._me, peer.links, link)
+        if verdict is Verdict.REPLACE_OLD and old is not None and not self._is_young(old):
+            verdict = Verdict.PROBE_OLD
         if verdict is Verdict.PROBE_OLD and old is not None:
             self._probe(peer, old, link)
             return
@@ -58,6 +68,8 @@ class Switchboard:
     def answered(self, link: Link) -> None:
         """Note that a link answered a PING."""
         probe = self._probe_of(link)
+        if link.peer is not None:
+            self._doubted.pop(link.peer, None)
         if probe is not None and probe.old is link:
             self._settle(probe, old_lives=True)
 
@@ -68,6 +80,7 @@ class Switchboard:
         peer = self._peers.get(link.peer)
         if peer is not None and link in peer.links:
             peer.links.remove(link)
+            self._doubted.pop(peer.peer_id, None)
             self._listener.link_down(peer, link, closed)
         probe = self._probe_of(link)
         if probe is not None and probe.new is link:
@@ -80,6 +93,14 @@ class Switchboard:
         for probe in list(self._probes.values()):
             self._forget(probe)
 
+    def _is_young(self, link: Link) -> bool:
+        """Tell whether a link is so new that its peer may have dialled at the same time (2.8).
+
+        Later a second link is not the other half of dialling at once, but maybe somebody else.
+        """
+        since = link.established_at
+        return since is None or self._clock.seconds() - since < SIMULTANEOUS
+
     def _peer_of(self, link: Link) -> Peer:
         assert link.peer is not None
         return self._peers.meet(link.peer, self._clock.seconds())
@@ -88,9 +109,8 @@ class Switchboard:
         return self._probes.get(link.peer) if link.peer is not None else None
 
     def _admit(self, peer: Peer, link: Link) -> None:
-        if link.role is Role.LISTENER:
-            link.accept()
         peer.links.append(link)
+        link.accept()
         self._listener.link_up(peer, link)
 
     def _dismiss(self, peer: Peer, link: Link, closed: Closed) -> None:
@@ -116,7 +136,19 @@ class Switchboard:
 
     def _probe_expired(self, peer_id: PeerId) -> None:
         probe = self._probes[peer_id]
-        self._settle(probe, old_lives=probe.old.heard_at > probe.started)
+        self._settle(probe, old_lives=self._may_live(probe))
+
+    def _may_live(self, probe: _Probe) -> bool:
+        """Judge an old link that has not answered: no answer counts only if it could have come."""
+        old, new = probe.old, probe.new
+        if old.heard_at > probe.started or old.paused:
+            return True
+        if old.modern or not old.ping_waits or new.peer is None:
+            return False
+        # the PING waits behind a message without an answer yet: its peer is dead or slow, and
+        # whoever comes again later finds out
+        doubted = self._doubted.setdefault(new.peer, probe.started)
+        return old.heard_at > doubted or self._clock.seconds() - doubted < DOUBT_TIMEOUT
 
     def _settle(self, probe: _Probe, old_lives: bool) -> None:
         self._forget(probe)
@@ -124,7 +156,8 @@ class Switchboard:
             self._refuse(probe.new)
             return
         peer = self._peer_of(probe.new)
-        self._admit(peer, probe.new)
+        if not probe.new.ended:
+            self._admit(peer, probe.new)
         self._dismiss(peer, probe.old, Closed(Ending.DEAD, "no answer to a PING"))
 
     def _forget(self, probe: _Probe) -> None:

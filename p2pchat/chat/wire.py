@@ -117,6 +117,10 @@ class Wire:
         if not self._paused_by and not self._closed:
             self._transport.resumeProducing()
 
+    def is_paused_by(self, why: str) -> bool:
+        """Tell whether this is a reason for which nothing is read."""
+        return why in self._paused_by
+
     def _mind_replies(self) -> None:
         waiting = self._outbound.replies
         if waiting > MAX_REPLIES:

@@ -128,8 +128,11 @@ class BadInput(ChatCase):
         self.assert_turned_away(link)
 
     def test_only_blank_lines(self) -> None:
-        link = self.attack(lambda link: link.write(b"\n\r\n \n" * 1000), hello=True)
+        link = self.attack(lambda link: link.write(b"\n\r\n \n" * 30), hello=True)
         self.assertIsNone(link.lost)
+        link = self.attack(lambda link: link.write(b"\n" * 100_000), hello=True)
+        self.assertEqual(link.lines[-1].message["reason"], "blank lines")
+        self.assertTrue(link.node_end.closed)
         link = self.attack(lambda link: link.write(b"\n" * 1000), hello=False)
         self.run_for(5)
         self.assert_turned_away(link)

@@ -87,6 +87,8 @@ class InboxTests(SynchronousTestCase):
         self.put(1, first)
         self.put(1, second)
         self.assertTrue(first.paused)
+        self.assertFalse(second.paused, "it said one word, and others filled the inbox")
+        self.put(HIGH_WATER // 2, second)
         self.assertTrue(second.paused)
         while len(self.shown) < HIGH_WATER - LOW_WATER:
             self.turn()

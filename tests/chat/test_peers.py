@@ -152,10 +152,11 @@ class Arbitration(SynchronousTestCase):
         ):
             self.assertIs(self.judge(me, old, new, modern=True), verdict, (me, old, new))
 
-    def test_a_pair_of_a_modern_and_a_legacy_link_stays(self) -> None:
+    def test_one_program_is_not_of_two_kinds(self) -> None:
         for first, second in ((True, False), (False, True)):
-            verdict, _ = arbitrate(ANN, [link(OUT, modern=first)], link(IN, modern=second))
-            self.assertIs(verdict, Verdict.KEEP_BOTH)
+            old = link(OUT, modern=first)
+            verdict, probed = arbitrate(ANN, [old], link(IN, modern=second))
+            self.assertEqual((verdict, probed), (Verdict.PROBE_OLD, old))
 
     def test_both_sides_agree_on_the_link_that_stays(self) -> None:
         for dialler, other in ((ANN, BOB), (BOB, ANN)):
