@@ -398,9 +398,10 @@ class ChatProtocol(LineOnlyReceiver):
     def _ending_by_transport(self, state: State, reason: Failure) -> Closed:
         """Judge a close that no BYE announced; some mean that we are connected already (2.4)."""
         clean = reason.check(ConnectionDone) is not None
-        if self.role is Role.DIALLER and clean:
-            if state is State.AWAIT_HELLO_OK:
+        if self.role is Role.DIALLER:
+            if clean and state is State.AWAIT_HELLO_OK:
                 return Closed(Ending.REFUSED, "closed instead of HELLO_OK")
+            # our PING may have met a closed socket, and then this end is not clean
             if not self._spoke and state is State.TALKING:
                 return Closed(Ending.REFUSED, "closed behind HELLO_OK")
         return Closed(Ending.LOST, "closed without BYE" if clean else reason.getErrorMessage())
