@@ -262,11 +262,14 @@ def _data_dir(option: str | None, config: Config) -> Path:
 
 def _lock(data_dir: Path, config: Config) -> IO[str]:
     """Hold the data folder for as long as this process lives; StartError if another one does."""
+    me = make_peer_id(config.peer.name or "", config.peer.namespace)
     try:
         lock = (data_dir / "lock").open("w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # finds out now, while it can be said, whether the disk is full
+        lock.write(f"{me}\n")
+        lock.flush()
     except BlockingIOError as error:
-        me = make_peer_id(config.peer.name or "", config.peer.namespace)
         raise StartError(
             f"{me} is running already with the data folder {data_dir}; choose another --name"
         ) from error
