@@ -35,9 +35,9 @@ class NetworkCase(SynchronousTestCase):
         place = ("--bind", HERE, "--port", str(free_port()), "--rendezvous", server)
         return self.start_in(home, "--name", name, *place, *options)
 
-    def start_in(self, home: Path, *options: str, cwd: Path | None = None, **changes: str) -> Node:
+    def start_in(self, home: Path, *options: str) -> Node:
         """Start a node with these options and nothing else."""
-        node = Node(home, *options, cwd=cwd, **changes)
+        node = Node(home, *options)
         self.addCleanup(node.close)
         return node
 

@@ -23,7 +23,7 @@ class Node:
     Every line on its standard output must be an event, and nothing may come on standard error.
     """
 
-    def __init__(self, home: Path, *options: str, cwd: Path | None = None, **changes: str) -> None:
+    def __init__(self, home: Path, *options: str) -> None:
         self.home = home
         self._errors = (home / "stderr").open("w+b")
         self._process = subprocess.Popen(
@@ -31,8 +31,8 @@ class Node:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            cwd=cwd or home,
-            env=environment(home, **changes),
+            cwd=home,
+            env=environment(home),
         )
         self._events: Record[Event] = Record()
         self._replies: Record[Event] = Record()
@@ -155,8 +155,9 @@ class Node:
         status = end(self._process)
         self._reader.join(PATIENCE)
         for stream in (self._process.stdin, self._process.stdout, self._errors):
-            with suppress(BrokenPipeError):
-                stream.close()
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
         wrong = [event for event in self._events.all() if event["event"] == "not an event"]
         if self.errors or wrong or "Traceback" in self.log:
             raise AssertionError(f"it complained: {wrong}\n{self._story()}")

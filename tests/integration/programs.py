@@ -58,7 +58,7 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
 
 
 def run(
-    command: list[str], home: Path, cwd: Path | None = None, stdin: str = "", **changes: str
+    command: list[str], home: Path, stdin: str = "", **changes: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end with stdin as its input."""
     return subprocess.run(
@@ -67,7 +67,7 @@ def run(
         capture_output=True,
         text=True,
         encoding="utf-8",
-        cwd=cwd or home,
+        cwd=home,
         env=environment(home, **changes),
         timeout=PATIENCE,
     )

@@ -5,7 +5,7 @@ import socket
 from typing import Any
 
 from tests.integration.cases import NetworkCase
-from tests.integration.legacy import OurKind
+from tests.integration.kinds import OurKind
 from tests.integration.programs import HERE
 from tests.integration.raw import Notes, RawLink, connect, encoded
 from tests.integration.waiting import wait_until

@@ -5,7 +5,8 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.legacy import BlankFearing, FirstLineOnly, FloatTimed, Impatient, LegacyPeer
+from tests.integration.kinds import BlankFearing, FirstLineOnly, FloatTimed, Impatient
+from tests.integration.legacy import LegacyPeer
 from tests.integration.raw import Notes, RawLink, connect, encoded
 from tests.integration.rules import faults
 from tests.integration.waiting import wait_until
@@ -75,7 +76,7 @@ class FakeTests(SynchronousTestCase):
 
     def test_two_lines_in_a_segment(self) -> None:
         if not hasattr(socket, "TCP_INFO"):
-            raise self.skipTest("the system does not tell of segments")
+            self.skipTest("the system does not tell of segments")
         peer = FirstLineOnly("bob")
         link = self.open(peer)
         link.send(PUB)

@@ -3,19 +3,19 @@
 from typing import Any
 
 from tests.integration.cases import NetworkCase
-from tests.integration.legacy import (
+from tests.integration.kinds import (
     BlankFearing,
     Echoing,
     FirstLineOnly,
     FloatTimed,
     Impatient,
-    LegacyPeer,
     OnceConnected,
     Refusing,
     end_at_once,
     ok_then_end,
     ok_then_reject,
 )
+from tests.integration.legacy import LegacyPeer
 from tests.integration.raw import RawLink
 
 PROGRAMS: dict[str, type[LegacyPeer]] = {
@@ -46,21 +46,18 @@ class LegacyTests(NetworkCase):
         self.addCleanup(peer.close)
         return peer
 
-    def test_programs_that_we_dial(self) -> None:
-        peers = [self.add(program(name)) for name, program in PROGRAMS.items()]
-        for peer in peers:
+    def test_programs_that_we_dial_and_that_dial_us(self) -> None:
+        dialled = [self.add(program(f"{name}-out")) for name, program in PROGRAMS.items()]
+        dialling = [self.add(program(f"{name}-in")) for name, program in PROGRAMS.items()]
+        for peer in dialled:
             peer.register(self.rendezvous)
-        self.node.discover(*(peer.peer_id for peer in peers))
-        self.links = {peer: peer.next_link() for peer in peers}
-        for peer in peers:
-            self.node.wait_for("peer_up", peer_id=peer.peer_id, direction="out", modern=False)
-        self.assert_all_talk_and_part()
-
-    def test_programs_that_dial_us(self) -> None:
-        peers = [self.add(program(name)) for name, program in PROGRAMS.items()]
-        self.links = {peer: peer.dial(self.node.port) for peer in peers}
-        for peer in peers:
-            self.node.wait_for("peer_up", peer_id=peer.peer_id, direction="in", modern=False)
+        self.links = {peer: peer.dial(self.node.port) for peer in dialling}
+        self.node.discover(*(peer.peer_id for peer in dialled))
+        self.links |= {peer: peer.next_link() for peer in dialled}
+        for peers, direction in ((dialled, "out"), (dialling, "in")):
+            for peer in peers:
+                up = self.node.wait_for("peer_up", peer_id=peer.peer_id)
+                self.assert_fields(up, direction=direction, modern=False)
         self.assert_all_talk_and_part()
 
     def test_answers_to_a_second_link(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 from tests.integration.cases import NetworkCase
 from tests.integration.nodes import Node
@@ -14,14 +15,14 @@ from tests.integration.programs import HERE, ROOT, free_port, run, twistd
 #: A file's content, and what the line on standard error says of it.
 BAD_FILES = (
     ('{"peer": {"nmae": "x"}}', ("peer.nmae: unknown key", "expected namespace, name")),
-    ('{"peer": {"port": "4000"}}', ("peer.port: expected `int`",)),
+    ('{"peer": {"port": "4000"}}', ("peer.port: expected int",)),
     ('{"connection": {"ping_interval": 0}}', ("connection.ping_interval: expected",)),
     ('{"logging": {"level": "LOUD"}}', ("logging.level: expected one of DEBUG, INFO",)),
     ("{'peer': {}}", ("not JSON",)),
     (None, ("No such file",)),
 )
 BAD_OPTIONS = (
-    (("--port", "abc"), ("--port: expected `int`",)),
+    (("--port", "abc"), ("--port: expected a number from 1 to 65535",)),
     (("--rendezvous", "nowhere"), ("--rendezvous: expected HOST:PORT",)),
     (("--console", "tty"), ("--console tty needs a terminal",)),
     (("--log-file", "/dev/null/x"), ("log file /dev/null/x: ",)),
@@ -115,16 +116,15 @@ class DefaultTests(NetworkCase):
 class PrecedenceTests(NetworkCase):
     """Defaults < config.json < command line; and which config.json."""
 
-    def status(self, *options: str, **changes: str) -> dict[str, object]:
+    def status(self, *options: str, **changes: str) -> dict[str, Any]:
         """Start a node, ask for its status and let it end."""
         home = self.home("alice")
         place = ("--bind", HERE, "--port", str(free_port()), "--no-rendezvous")
         command = twistd("p2pchat", *place, "--console", "json", *options)
-        ran = run(command, home, stdin="/status\n/quit\n", **changes)
+        ran = run(command, home, "/status\n/quit\n", **changes)
         self.assertEqual((ran.returncode, ran.stderr), (0, ""))
         events = [json.loads(line) for line in ran.stdout.splitlines()]
-        [status] = [event["data"] for event in events if event.get("command") == "/status"]
-        return status
+        return next(event["data"] for event in events if event.get("command") == "/status")
 
     def test_defaults_then_a_file_then_the_command_line(self) -> None:
         """The file named, else the one here, else the one of the user."""
@@ -143,7 +143,7 @@ class PrecedenceTests(NetworkCase):
         self.assertEqual(status["log_file"], str(log))
         self.assertIn("typed@HALL listens on", log.read_text())
 
-    def assert_status(self, status: dict[str, object], peer_id: str, level: str) -> None:
+    def assert_status(self, status: dict[str, Any], peer_id: str, level: str) -> None:
         self.assertEqual((status["peer_id"], status["log_level"]), (peer_id, level))
 
 
