@@ -114,7 +114,7 @@ def load_file(path: Path) -> dict[str, Any]:
     Raises ConfigError if it cannot be read, is not JSON, or does not fit the schema.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

@@ -38,6 +38,9 @@ from p2pchat.text import visible
 
 AGENT = f"p2pchat/{__version__}"
 
+#: Connections that may wait to be accepted; with fewer a crowd has to try again a second later.
+BACKLOG = 1024
+
 
 class ChatService(MultiService):
     """All links of a node, and what goes over them."""
@@ -93,7 +96,7 @@ class ChatService(MultiService):
         factory = ChatServerFactory(self._admission, self._build_accepted)
         bind, port = self._config.peer.bind, self._config.peer.port
         try:
-            self._port = self._tcp.listenTCP(port, factory, interface=bind)
+            self._port = self._tcp.listenTCP(port, factory, BACKLOG, bind)
         except CannotListenError as error:
             if not any_port:
                 raise StartError(
@@ -106,7 +109,7 @@ class ChatService(MultiService):
 
     def _listen_anywhere(self, factory: ChatServerFactory, bind: str) -> IListeningPort:
         try:
-            return self._tcp.listenTCP(0, factory, interface=bind)
+            return self._tcp.listenTCP(0, factory, BACKLOG, bind)
         except CannotListenError as error:
             raise StartError(f"cannot listen on {bind or 'any address'}: {error}") from error
 
