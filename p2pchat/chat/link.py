@@ -1,8 +1,12 @@
 """The seam between links and their owner: what may be asked of a link, and what it reports."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from enum import Enum
+from random import Random
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from p2pchat.chat.messages import Ack, Pub, Relay, Send
 from p2pchat.chat.session import Role
@@ -34,6 +38,20 @@ class Closed(NamedTuple):
 
 #: What peers say to each other, as opposed to what keeps the link.
 Talk = Send | Pub | Ack | Relay
+
+
+class LinkSettings(msgspec.Struct, frozen=True):
+    """What all links of a node share; times in seconds."""
+
+    me: PeerId
+    agent: str
+    handshake_timeout: float
+    ping_interval: float
+    answer_timeout: float
+    queue_messages: int
+    queue_bytes: int
+    rng: Random
+    wall_clock: Callable[[], datetime]
 
 
 class Link(Protocol):

@@ -4,12 +4,8 @@ The link reports to its LinkOwner and knows of no other link.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from random import Random
 from typing import Any, ClassVar, cast
 
-import msgspec
-from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -17,8 +13,9 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from p2pchat.chat.codec import MAX_LINE
+from p2pchat.chat.endings import ending_by_bye, ending_by_transport
 from p2pchat.chat.keepalive import KeepAlive
-from p2pchat.chat.link import DUPLICATE, Closed, Ending, LinkOwner, Talk
+from p2pchat.chat.link import Closed, Ending, LinkOwner, LinkSettings, Talk
 from p2pchat.chat.messages import (
     Ack,
     Bye,
@@ -49,20 +46,6 @@ MAX_BAD_LINES = 10
 
 #: Blank lines mean nothing, but so many of them are an attack.
 MAX_BLANK_LINES = 100
-
-
-class LinkSettings(msgspec.Struct, frozen=True):
-    """What all links of a node share; times in seconds."""
-
-    me: PeerId
-    agent: str
-    handshake_timeout: float
-    ping_interval: float
-    answer_timeout: float
-    queue_messages: int
-    queue_bytes: int
-    rng: Random
-    wall_clock: Callable[[], datetime]
 
 
 class ChatProtocol(LineOnlyReceiver):
@@ -248,7 +231,9 @@ class ChatProtocol(LineOnlyReceiver):
             self._pinging.stop()
         state = self._session.state
         self._session.close()
-        self.closed = self.closed or self._ending_by_transport(state, reason)
+        self.closed = self.closed or ending_by_transport(
+            reason, self.role, state, spoke=self._spoke
+        )
         self._owner.closed(self, self.closed)
 
     # What the peer said
@@ -305,7 +290,8 @@ class ChatProtocol(LineOnlyReceiver):
 
     def _on_bye(self, message: Bye) -> None:
         self._hand_over_talk()
-        self.closed = self.closed or self._ending_by_bye(message)
+        established = self.established_at is not None
+        self.closed = self.closed or ending_by_bye(message, self.role, established)
         self._outbound.finish(self._session.leave_answer(message))
         self._wire.hang_up_when_written()
         self._set_deadline(LEAVE_TIMEOUT, self._hang_up)
@@ -386,25 +372,6 @@ class ChatProtocol(LineOnlyReceiver):
     def _hang_up(self) -> None:
         self._session.close()
         self._wire.hang_up()
-
-    def _ending_by_bye(self, bye: Bye) -> Closed:
-        reason = visible(bye.reason, 200)
-        if self.role is Role.DIALLER and self.established_at is None:
-            return Closed(Ending.REFUSED, reason)
-        if bye.reason == DUPLICATE:
-            return Closed(Ending.DUPLICATE, reason)
-        return Closed(Ending.PEER_LEFT, reason)
-
-    def _ending_by_transport(self, state: State, reason: Failure) -> Closed:
-        """Judge a close that no BYE announced; some mean that we are connected already (2.4)."""
-        clean = reason.check(ConnectionDone) is not None
-        if self.role is Role.DIALLER:
-            if clean and state is State.AWAIT_HELLO_OK:
-                return Closed(Ending.REFUSED, "closed instead of HELLO_OK")
-            # our PING may have met a closed socket, and then this end is not clean
-            if not self._spoke and state is State.TALKING:
-                return Closed(Ending.REFUSED, "closed behind HELLO_OK")
-        return Closed(Ending.LOST, "closed without BYE" if clean else reason.getErrorMessage())
 
     # Session to transport
 

@@ -20,11 +20,11 @@ from p2pchat.api import LinkInfo, PeerInfo
 from p2pchat.chat.contacts import Contacts
 from p2pchat.chat.delivery import Deliveries
 from p2pchat.chat.factory import Admission, ChatServerFactory
-from p2pchat.chat.link import Closed, Ending, Link, Talk
+from p2pchat.chat.link import Closed, Ending, Link, LinkSettings, Talk
 from p2pchat.chat.messages import Send
 from p2pchat.chat.namesake import NamesakeWatch
 from p2pchat.chat.peers import Peer, PeerTable
-from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol, LinkSettings
+from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol
 from p2pchat.chat.router import Router
 from p2pchat.chat.session import Role
 from p2pchat.chat.snapshots import link_infos, peer_infos

@@ -10,9 +10,9 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from p2pchat.chat.link import Closed, Ending, Link, Talk
+from p2pchat.chat.link import Closed, Ending, Link, LinkSettings, Talk
 from p2pchat.chat.messages import Send
-from p2pchat.chat.protocol import ChatProtocol, LinkSettings
+from p2pchat.chat.protocol import ChatProtocol
 from p2pchat.chat.session import Role
 from p2pchat.identity import Address, PeerId
 
