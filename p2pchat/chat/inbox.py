@@ -4,8 +4,9 @@ A burst is acknowledged at the speed of the wire; logging and printing it takes 
 and goes on mostly when the burst is over.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -35,6 +36,14 @@ Spoken = Send | Pub | Relay
 Taken = tuple[datetime, PeerId, Spoken]
 
 
+@dataclass(slots=True)
+class _Share:
+    """How much of what waits came from one link; text in characters."""
+
+    count: int = 0
+    text: int = 0
+
+
 class Inbox:
     """A bounded queue between links and `show`.
 
@@ -46,8 +55,7 @@ class Inbox:
         self._clock = clock
         self._show = show
         self._waiting: deque[tuple[Taken, Link]] = deque()
-        self._count: Counter[Link] = Counter()
-        self._text: Counter[Link] = Counter()
+        self._shares: dict[Link, _Share] = {}
         self._all_text = 0
         self._busy = False
         self._paused: list[Link] = []
@@ -57,13 +65,16 @@ class Inbox:
         """Take a message; the link is paused while too many wait, and too many of them are its."""
         size = len(taken[2].payload)
         self._waiting.append((taken, link))
-        self._count[link] += 1
-        self._text[link] += size
+        share = self._shares.get(link)
+        if share is None:
+            share = self._shares[link] = _Share()
+        share.count += 1
+        share.text += size
         self._all_text += size
         self._busy = True
         if self._turn is None:
             self._turn = self._clock.callLater(0, self._show_some)
-        if self._is_full_of(link) and link not in self._paused:
+        if self._is_full() and self._is_full_of(share) and link not in self._paused:
             self._paused.append(link)
             link.pause()
 
@@ -75,21 +86,23 @@ class Inbox:
         while self._waiting:
             self._show_one()
 
-    def _is_full_of(self, link: Link) -> bool:
-        """Tell whether too much waits, and at least an equal share of it is this link's."""
-        links = len(self._count)
-        many = len(self._waiting) > HIGH_WATER and self._count[link] * links >= HIGH_WATER
-        much = self._all_text > HIGH_WATER_TEXT and self._text[link] * links >= HIGH_WATER_TEXT
-        return many or much
+    def _is_full(self) -> bool:
+        return len(self._waiting) > HIGH_WATER or self._all_text > HIGH_WATER_TEXT
+
+    def _is_full_of(self, share: "_Share") -> bool:
+        """Tell whether at least an equal part of what fills the inbox is one link's."""
+        links = len(self._shares)
+        return share.count * links >= HIGH_WATER or share.text * links >= HIGH_WATER_TEXT
 
     def _show_one(self) -> None:
         taken, link = self._waiting.popleft()
         size = len(taken[2].payload)
         self._all_text -= size
-        self._text[link] -= size
-        self._count[link] -= 1
-        if not self._count[link]:
-            del self._count[link], self._text[link]
+        share = self._shares[link]
+        share.text -= size
+        share.count -= 1
+        if not share.count:
+            del self._shares[link]
         self._show(taken)
 
     def _show_some(self) -> None:
