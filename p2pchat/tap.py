@@ -104,7 +104,7 @@ class NodeService(Node):
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Give the application our log, unless twistd was told to use another."""
         if self._observer is not None:
-            parent.setComponent(ILogObserver, self._observer)  # type: ignore[attr-defined]
+            parent.setComponent(ILogObserver, self._observer)  # type: ignore[attr-defined]  # it is Componentized too
         Node.setServiceParent(self, parent)
 
     def privilegedStartService(self) -> None:
