@@ -147,8 +147,11 @@ class Switchboard:
             return False
         # the PING waits behind a message without an answer yet: its peer is dead or slow, and
         # whoever comes again later finds out
-        doubted = self._doubted.setdefault(new.peer, probe.started)
-        return old.heard_at > doubted or self._clock.seconds() - doubted < DOUBT_TIMEOUT
+        doubted = self._doubted.get(new.peer)
+        if doubted is None or old.heard_at > doubted:
+            self._doubted[new.peer] = probe.started
+            return True
+        return self._clock.seconds() - doubted < DOUBT_TIMEOUT
 
     def _settle(self, probe: _Probe, old_lives: bool) -> None:
         self._forget(probe)

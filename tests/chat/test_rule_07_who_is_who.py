@@ -98,6 +98,21 @@ class SecondLinkOfOneName(ChatCase):
         self.assertEqual([m["msg_id"] for m in new.got("SEND")], [second])
         self.assertEqual(self.alice.states(second)[-1], "delivered")
 
+    def test_rule_07_a_sign_of_life_does_not_last_for_ever(self) -> None:
+        """It spoke once while it could not be asked, and then fell silent."""
+        self.old.answers.clear()
+        self.alice.sends(self.bob, "1")
+        self.run_for(0.1)
+        self.impostor.dial(self.alice.address)
+        self.run_for(PROBE_TIMEOUT + 0.5)
+        self.old.send(type="PUB", msg_id="1", dst="*", payload="busy")
+        self.run_for(2)
+        for expected in ("HELLO_REJECT", "HELLO_OK"):
+            new = self.impostor.dial(self.alice.address)
+            self.run_for(PROBE_TIMEOUT + 0.5)
+            self.assertEqual(new.types[0], expected)
+            self.run_for(4)
+
     def test_rule_07_an_old_link_that_says_anything_lives(self) -> None:
         self.old.answers.clear()
         new = self.impostor.dial(self.alice.address)
