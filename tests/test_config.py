@@ -73,7 +73,7 @@ class Merging(SynchronousTestCase):
 
     def test_a_configuration_does_not_change(self) -> None:
         with self.assertRaises(AttributeError):
-            Config().peer.name = "eve"  # type: ignore[misc]
+            Config().peer.name = "eve"
 
 
 class Complaints(SynchronousTestCase):

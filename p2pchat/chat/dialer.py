@@ -67,10 +67,9 @@ class PeerFactory(ReconnectingClientFactory):
     noisy = False
     jitter = 0.0  # ours is drawn from the injected source of randomness
     clock: Any
-    # Twisted's class shows its defaults, not its types
     initialDelay: float
-    maxDelay: float  # type: ignore[assignment]
-    maxRetries: int  # type: ignore[assignment]
+    maxDelay: float  # type: ignore[assignment]  # Twisted infers int from its default
+    maxRetries: int  # type: ignore[assignment]  # Twisted infers None from its default
 
     def __init__(self, dialer: "Dialer", peer: PeerId, addresses: Sequence[Address]) -> None:
         self.peer = peer

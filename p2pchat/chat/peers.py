@@ -2,16 +2,19 @@
 
 Which link stays when a second one comes up (docs/protocols.md, 2.7 and 2.8):
 
-========================  ===========================  =========================================
-the new link              the peer is of our kind      it is legacy
-========================  ===========================  =========================================
+========================  ============================  =======================================
+the new link              both are of our kind          both are legacy
+========================  ============================  =======================================
 same direction as one     the old one is probed by a PING; if it answers the new one goes, else
 we have                   the new one takes its place
-other direction, dialled  both new: the new one stays,  both stay: read both, write to the one
-by the smaller id         the old one gets BYE         that carried data last
-other direction, dialled  as for the same direction
+other direction, dialled  the new one stays, the old    both stay: read both, write to the one
+by the smaller id         one gets BYE `duplicate`      that carried data last
+other direction, dialled  as for the same direction     both stay
 by the larger id
-========================  ===========================  =========================================
+========================  ============================  =======================================
+
+Of a modern and a legacy one the old one is probed: a program is not of two kinds. What a smaller id
+decides it decides only for links that come up together; the switchboard sees to that.
 """
 
 from collections.abc import Iterable, Iterator

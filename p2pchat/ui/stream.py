@@ -63,7 +63,7 @@ class StreamConsole(Service):
 
     def startService(self) -> None:
         """Subscribe to the node's events and begin to read."""
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted's has no types
+        Service.startService(self)
         self._dialogue.start()
         self._output.start()
         gathered = self._api.gathered(GATHER_TIMEOUT)
@@ -76,7 +76,7 @@ class StreamConsole(Service):
 
     def stopService(self) -> "Deferred[None]":
         """Stop reading; fires when all output is written, or after 2 s."""
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's has no types
+        Service.stopService(self)
         self._dialogue.stop()
         if self._input:
             self._input.stop()

@@ -72,13 +72,13 @@ class TtyConsole(Service):
 
     def startService(self) -> None:
         """Subscribe to the node's events; the prompt appears when the reactor runs."""
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted's has no types
+        Service.startService(self)
         self._dialogue.start()
         self._reactor.callFromThread(self._start_prompt)
 
     def stopService(self) -> "Deferred[None]":
         """Fires when all is printed and the terminal is as it was, or after 2 s."""
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's has no types
+        Service.stopService(self)
         self._dialogue.stop()
         if not self._prompt_started:
             return succeed(None)

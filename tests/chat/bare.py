@@ -144,7 +144,7 @@ class Bare:
         address = Address("10.0.0.9", 4000)
         self.link = ChatProtocol(self.clock, settings, self.owner, role, address, expected)
         self.socket = Socket(self.clock, self.link)
-        self.link.makeConnection(self.socket)  # type: ignore[arg-type]
+        self.link.makeConnection(self.socket)
 
     def receives(self, *contents: Any) -> None:
         """Let one read bring lines: dicts become JSON, bytes stay."""

@@ -141,7 +141,7 @@ class ScriptedPeer:
 
     def listen(self) -> None:
         factory = ServerFactory()
-        factory.buildProtocol = self._accept  # type: ignore[method-assign]
+        factory.buildProtocol = self._accept
         self._port = self._machine.listenTCP(self.address.port, factory)
 
     def stop_listening(self) -> None:
@@ -153,7 +153,7 @@ class ScriptedPeer:
         self.links.append(link)
         factory = ClientFactory()
         factory.noisy = False
-        factory.buildProtocol = lambda addr: link  # type: ignore[method-assign]
+        factory.buildProtocol = lambda addr: link
         self._machine.connectTCP(address.host, address.port, factory)
         return link
 

@@ -84,7 +84,7 @@ class Crowd(ChatCase):
         for namespace in ("ELSEWHERE", "CIC"):
             for number in range(30):
                 peer = self.legacy(f"{namespace}{number}", listens=False)
-                peer.peer_id = peer.peer_id.replace("@CIC", f"@{namespace}")  # type: ignore[assignment]
+                peer.peer_id = peer.peer_id.replace("@CIC", f"@{namespace}")
                 node.discovers(peer)
         self.run_for(2.1)
         dialled = {dial.address.host for dial in self.world.dials}

@@ -182,7 +182,7 @@ class ConnectingTests(SynchronousTestCase):
 
     def test_server_that_builds_no_protocol_hangs_up(self) -> None:
         factory = RecordingFactory()
-        factory.buildProtocol = lambda addr: None  # type: ignore[method-assign]
+        factory.buildProtocol = lambda addr: None
         self.server.listenTCP(PORT, factory)
         dialling = dial(self.client)
         self.network.advance(1)
