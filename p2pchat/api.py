@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import msgspec
 from twisted.internet.defer import Deferred
 
-from p2pchat.events import Direction, Listener
+from p2pchat.events import ChatState, Direction, Listener
 from p2pchat.identity import PeerId
 
 PeerState = Literal["connected", "connecting", "known", "stale"]
@@ -62,6 +62,69 @@ class RendezvousInfo(msgspec.Struct, frozen=True):
     peers: int
 
 
+class ArchivePeerInfo(msgspec.Struct, frozen=True):
+    """One peer of the archive: who has its IP address, by all links to it.
+
+    `height` is the length of the last archive it sent, None before it sent one. `offences` counts
+    archives that were worth nothing; while `paused` is not 0, for so many seconds, its archives
+    are ignored.
+    """
+
+    address: str
+    directions: list[Direction]
+    height: int | None
+    offences: int
+    paused: float
+
+
+class ChatInfo(msgspec.Struct, frozen=True):
+    """A chat of ours that is not yet settled, or was of late; `height` counts from 1."""
+
+    chat_id: int
+    text: str
+    state: ChatState
+    height: int | None
+    confirmations: int
+
+
+class ArchivedChat(msgspec.Struct, frozen=True):
+    """One chat of the archive; `height` counts from 1, `text` shows foreign bytes as escapes."""
+
+    height: int
+    text: str
+    digest: str
+    ours: bool
+
+
+class ArchiveInfo(msgspec.Struct, frozen=True):
+    """The archive at a glance.
+
+    `size` and `limit` in bytes, `rate` in tries a second of the last mining (0: none yet). `port`
+    is 0 while another program of this machine has it. `connecting` counts peers that are dialled.
+    """
+
+    height: int
+    tip: str
+    size: int
+    limit: int
+    host: str
+    port: int
+    peers: list[ArchivePeerInfo]
+    connecting: int
+    chats: list[ChatInfo]
+    mining: bool
+    rate: float
+    loading: bool
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What verifying everything found: `invalid` is the height of the first bad chat, if any."""
+
+    height: int
+    seconds: float
+    invalid: int | None
+
+
 class Status(msgspec.Struct, frozen=True):
     """The node at a glance; `uptime` in seconds."""
 
@@ -77,6 +140,32 @@ class Status(msgspec.Struct, frozen=True):
     rendezvous: list[RendezvousInfo]
     log_level: str
     log_file: str
+    archive: ArchiveInfo | None = None
+
+
+class ArchiveApi(Protocol):
+    """The replicated archive, as a front end sees it."""
+
+    def chat(self, text: str) -> ChatInfo:
+        """Mine a chat and send it to everybody; ChatChanged events tell how it goes on.
+
+        Raises RequestError if the text can't be one, if too many wait, or the archive is full.
+        """
+
+    def history(self, count: int | None) -> list[ArchivedChat]:
+        """Return the newest chats, oldest first; all with None."""
+
+    def info(self) -> ArchiveInfo:
+        """The archive at a glance."""
+
+    def connect(self, host: str) -> None:
+        """Dial a peer of the archive, HOST or HOST:PORT, and keep dialling it; RequestError."""
+
+    def request(self) -> int:
+        """Ask all peers for their archive; return how many are asked."""
+
+    def verify(self) -> "Deferred[Verification]":
+        """Verify the whole archive again."""
 
 
 class NodeApi(Protocol):
@@ -106,6 +195,10 @@ class NodeApi(Protocol):
 
         At the latest after timeout seconds; never with an error.
         """
+
+    @property
+    def archive(self) -> ArchiveApi:
+        """The archive; RequestError if this node runs without one."""
 
     def resolve(self, name: str) -> PeerId:
         """Find the peer that `name` or `name@namespace` means; RequestError if none or several."""

@@ -78,6 +78,23 @@ class Limits(_Section, frozen=True):
     max_pending: Count = 10_000
 
 
+class Archive(_Section, frozen=True):
+    """The replicated archive; `bind` unset: as `peer.bind`. Sizes in bytes."""
+
+    enabled: bool = True
+    peers: tuple[Text, ...] = ()
+    bind: str = ""
+    port: Port = 51511
+    peer_request_interval: Seconds = 5
+    connect_timeout: Seconds = 5
+    archive_request_interval: Seconds = 15
+    progress_timeout: Seconds = 60
+    max_archive_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)] = 64 * 1024 * 1024
+    max_peers: Count = 200
+    max_pending: Count = 1000
+    miners: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+
+
 class Config(_Section, frozen=True):
     """All settings of a node."""
 
@@ -86,6 +103,7 @@ class Config(_Section, frozen=True):
     connection: Connection = Connection()
     logging: Logging = Logging()
     limits: Limits = Limits()
+    archive: Archive = Archive()
 
 
 #: The options that stand for a key of the configuration.

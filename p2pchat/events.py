@@ -14,6 +14,8 @@ Direction = Literal["in", "out"]
 MessageKind = Literal["send", "pub"]
 DeliveryState = Literal["sent", "delivered", "failed"]
 Level = Literal["info", "warning", "error"]
+ChatState = Literal["mining", "archived", "confirmed", "displaced"]
+ArchivePeerState = Literal["connected", "lost", "paused"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -67,6 +69,49 @@ class DeliveryChanged(Event, frozen=True, kw_only=True, tag="delivery"):
     msg_id: str
     to: str
     state: DeliveryState
+    reason: str = ""
+
+
+class ArchiveGrew(Event, frozen=True, kw_only=True, tag="archive"):
+    """The archive became longer.
+
+    `height` is how many chats it has, `tip` the MD5 of the last one. `source` is the peer it came
+    from, `file` at the start, or `mined`. `reorganised`: it replaced chats that stood in ours,
+    `dropped` of them. `chats` are the texts of the newest 20 at most that are new, oldest first.
+    """
+
+    height: int
+    tip: str
+    source: str
+    reorganised: bool
+    dropped: int = 0
+    chats: list[str] = []
+
+
+class ChatChanged(Event, frozen=True, kw_only=True, tag="chat"):
+    """A chat of ours moved on.
+
+    `mining`: a verification code is being looked for. `archived`: it stands in the archive at
+    `height` (from 1), and our file has it. `confirmed`: so many peers sent an archive with it.
+    `displaced`: a longer archive without it came; it is mined again.
+    """
+
+    chat_id: int
+    state: ChatState
+    height: int | None
+    text: str
+    confirmations: int = 0
+
+
+class ArchivePeerChanged(Event, frozen=True, kw_only=True, tag="archive_peer"):
+    """A link to a peer of the archive came or went, or its archives are ignored for a while.
+
+    `address` is its IP address, `height` the length of the last archive it sent, if it sent one.
+    """
+
+    address: str
+    state: ArchivePeerState
+    height: int | None
     reason: str = ""
 
 

@@ -13,7 +13,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from p2pchat import __version__
-from p2pchat.api import LinkInfo, PeerInfo, Status
+from p2pchat.api import ArchiveApi, LinkInfo, PeerInfo, Status
 from p2pchat.chat.service import ChatService
 from p2pchat.config import Config, rendezvous_servers
 from p2pchat.errors import RequestError
@@ -161,6 +161,10 @@ class Node(MultiService):
     @property
     def peer_id(self) -> PeerId:
         return self._me
+
+    @property
+    def archive(self) -> ArchiveApi:
+        raise RequestError("this node runs without an archive")
 
     def peers(self) -> list[PeerInfo]:
         return self._chat.peer_infos()

@@ -1,0 +1,209 @@
+"""An archive that is arriving: compared with ours while it agrees, verified from where it differs.
+
+An archive equal to ours costs a comparison, one that is longer by a chat costs one MD5 and the
+bytes of that chat. Memory is taken only by chats that arrived, were verified and stand in an
+archive that could be of use; never by what a count promises (docs/protocols.md, 3.7).
+
+==========  ==============================================================  ====================
+stage       what happens to the bytes                                        leads to
+==========  ==============================================================  ====================
+COMPARING   compared with ours, not kept                                     KEEPING, SKIPPING
+KEEPING     kept, and verified as verify() is called                         SKIPPING
+SKIPPING    counted chat by chat, until the end of the archive is found      -
+==========  ==============================================================  ====================
+"""
+
+from array import array
+from bisect import bisect_right
+from enum import Enum, auto
+
+from p2pchat.archive.archive import Archive
+from p2pchat.archive.kernel import first_invalid
+from p2pchat.archive.record import OVERHEAD, WINDOW
+from p2pchat.errors import RemoteProtocolError
+
+
+class _Stage(Enum):
+    COMPARING = auto()
+    KEEPING = auto()
+    SKIPPING = auto()
+
+
+class Incoming:
+    """Takes the chats of one ArchiveResponse, `count` of them, against our archive `base`.
+
+    `limit` bounds the bytes of the whole archive. It is kept if it is longer than base; if it is as
+    long, only if it differs from base within the first `rival_below` chats.
+    """
+
+    def __init__(self, count: int, base: Archive, limit: int, rival_below: int = 0) -> None:
+        self.count = count
+        self.base = base
+        #: How many chats, from the first one on, are the same as in base.
+        self.common = 0
+        #: The index of a chat that is not valid, if one was found.
+        self.invalid: int | None = None
+        self._limit = max(limit, base.size)
+        self._rival_below = rival_below
+        self._agreed = 0  # bytes that are the same as in base
+        self._arrived = 0  # chats that are here in full
+        self._missing = 0  # bytes until the end of the chat that is being skipped
+        self._received = 0
+        self._stage = _Stage.COMPARING
+        #: What is kept: some chats that are known, as far as a window reaches back, and the rest.
+        self._kept = bytearray()
+        self._offsets = array("Q", [0])
+        self._known = 0  # chats in _kept that are of base
+        self._verified = 0  # chats in _kept that are valid
+        if not (count and base.height):
+            self._part()
+
+    @property
+    def done(self) -> bool:
+        """Whether all chats are here; they may still have to be verified."""
+        return self._arrived >= self.count
+
+    @property
+    def kept(self) -> int:
+        """How many bytes it holds in memory."""
+        return len(self._kept)
+
+    @property
+    def unverified(self) -> bool:
+        """Whether chats wait for verify()."""
+        return self._verified < len(self._offsets) - 1
+
+    @property
+    def useful(self) -> bool:
+        """Whether archive() can be had: all chats are here, kept and valid."""
+        return self.done and self._stage is _Stage.KEEPING and not self.unverified
+
+    def feed(self, data: memoryview) -> int:
+        """Take what belongs to this archive; return how many bytes that were.
+
+        Raises RemoteProtocolError if the archive grows beyond its limit.
+        """
+        taken = 0
+        while taken < len(data) and not self.done:
+            rest = data[taken:]
+            match self._stage:
+                case _Stage.COMPARING:
+                    taken += self._compare(rest)
+                case _Stage.KEEPING:
+                    taken += self._keep(rest)
+                case _Stage.SKIPPING:
+                    taken += self._skip(rest)
+        self._received += taken
+        if self._received > self._limit:
+            raise RemoteProtocolError(f"an archive of more than {self._limit} bytes")
+        return taken
+
+    def verify(self, size: int) -> None:
+        """Verify about `size` bytes of the chats that wait, at least one chat."""
+        start = self._verified
+        end = bisect_right(self._offsets, self._offsets[start] + size, start + 1) - 1
+        stop = min(max(end, start + 1), len(self._offsets) - 1)
+        invalid = first_invalid(self._kept, self._offsets, start, stop)
+        if invalid is None:
+            self._verified = stop
+            return
+        self.invalid = self.common - self._known + invalid
+        self._stop_keeping()
+
+    def archive(self) -> Archive:
+        """Return the archive that came; only if it is `useful`."""
+        if not self.useful:
+            raise ValueError("not verified")
+        common = self.base.truncated(self.common)
+        start = self._offsets[self._known]
+        shift = common.size - start
+        ends = self._offsets[self._known + 1 :]
+        if shift:
+            ends = array("Q", [end + shift for end in ends])
+        with memoryview(self._kept) as kept:
+            return common.appended(kept[start:], ends) if ends else common
+
+    def _compare(self, data: memoryview) -> int:
+        """Skip what is the same as in our archive, until that ends or differs."""
+        last = min(self.count, self.base.height)
+        end = self.base.offsets[last]
+        wanted = data[: end - self._agreed]
+        same = self.base.agrees(wanted, self._agreed)
+        self._agreed += same
+        if same < len(wanted) or self._agreed == end:
+            self.common = self._arrived = min(last, self.base.height_at(self._agreed))
+            self._part()
+        return same
+
+    def _part(self) -> None:
+        """Go on from the first chat that is not ours, of which some bytes may be here already."""
+        if not (self._could_be_adopted() or self._is_rival()):
+            self._stage = _Stage.SKIPPING
+            begun = self._agreed - self.base.offsets[self.common]
+            if begun:
+                start = self.base.offsets[self.common]
+                self._missing = OVERHEAD + self.base.buffer[start] - begun
+            return
+        self._stage = _Stage.KEEPING
+        first = max(0, self.common - (WINDOW - 1))
+        start = self.base.offsets[first]
+        with memoryview(self.base.buffer) as buffer:
+            self._kept += buffer[start : self._agreed]
+        known = self.base.offsets[first : self.common + 1]
+        self._offsets = array("Q", [offset - start for offset in known])
+        self._known = self._verified = self.common - first
+
+    def _could_be_adopted(self) -> bool:
+        return self.count > self.base.height
+
+    def _is_rival(self) -> bool:
+        return self.count == self.base.height and self.common < self._rival_below
+
+    def _keep(self, data: memoryview) -> int:
+        """Keep bytes up to the end of the last chat."""
+        before = len(self._kept)
+        self._kept += data
+        self._split()
+        if not self.done:
+            return len(data)
+        end = self._offsets[-1]
+        del self._kept[end:]
+        return end - before
+
+    def _split(self) -> None:
+        """Find the ends of the chats that are here in full."""
+        kept, size = self._kept, len(self._kept)
+        position = self._offsets[-1]
+        ends: list[int] = []
+        missing = self.count - self._arrived
+        while missing > len(ends) and position < size:
+            position += OVERHEAD + kept[position]
+            if position > size:
+                break
+            ends.append(position)
+        self._offsets.extend(ends)
+        self._arrived += len(ends)
+
+    def _skip(self, data: memoryview) -> int:
+        """Count chats without keeping them."""
+        position, size = min(self._missing, len(data)), len(data)
+        self._missing -= position
+        if position and not self._missing:
+            self._arrived += 1
+        while position < size and not self._missing and not self.done:
+            length = OVERHEAD + data[position]
+            taken = min(length, size - position)
+            position += taken
+            self._missing = length - taken
+            self._arrived += not self._missing
+        return position
+
+    def _stop_keeping(self) -> None:
+        """Let go of what is worthless; where the chat that has begun ends must still be known."""
+        begun = len(self._kept) - self._offsets[-1]
+        if begun:
+            self._missing = OVERHEAD + self._kept[self._offsets[-1]] - begun
+        self._stage = _Stage.SKIPPING
+        self._kept = bytearray()
+        self._offsets = array("Q", [0])
+        self._known = self._verified = 0

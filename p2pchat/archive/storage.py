@@ -1,0 +1,68 @@
+"""What survives a restart: the archive and our chats that are not settled.
+
+A storage blocks; it is called in a thread, one call at a time.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from p2pchat.archive.archive import Archive
+
+
+class OwnRecord(msgspec.Struct, frozen=True):
+    """One chat of ours: its text, the mark of its code in hexadecimal, its height if it has one."""
+
+    chat_id: int
+    text: str
+    mark: str
+    height: int | None = None
+
+
+class Loaded(NamedTuple):
+    """What was there at the start; `notices` tell the user of what was damaged."""
+
+    archive: Archive
+    own: list[OwnRecord]
+    notices: list[str]
+
+
+class Storage(Protocol):
+    """Keeps the archive and our chats. Every method may raise OSError; then nothing was lost."""
+
+    def load(self) -> Loaded:
+        """Read what there is; what is damaged is set aside and cut back to what is valid."""
+        ...
+
+    def append(self, archive: Archive, height: int) -> None:
+        """Add to the first `height` chats, which are stored already, the rest of this archive."""
+        ...
+
+    def replace(self, archive: Archive) -> None:
+        """Store this archive instead of the one that is stored; never is there neither."""
+        ...
+
+    def save_own(self, records: Sequence[OwnRecord]) -> None:
+        """Store our chats instead of those that are stored."""
+        ...
+
+
+class MemoryStorage:
+    """A storage that lasts as long as the object, for a node without a folder."""
+
+    def __init__(self) -> None:
+        self._archive = Archive()
+        self._own: list[OwnRecord] = []
+
+    def load(self) -> Loaded:
+        return Loaded(self._archive, list(self._own), [])
+
+    def append(self, archive: Archive, height: int) -> None:
+        self._archive = archive
+
+    def replace(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def save_own(self, records: Sequence[OwnRecord]) -> None:
+        self._own = list(records)
