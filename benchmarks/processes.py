@@ -100,13 +100,13 @@ class Server:
 
 @contextlib.contextmanager
 def node(name: str, *twistd_options: str) -> Iterator[Server]:
-    """Run a node as it is shipped, with a JSON console, alone on the network."""
+    """Run a node as it is shipped, with a JSON console, alone on the network: no archive either."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.json"
         config.write_text("{}")
         yield from _run(
             *(*TWISTD, *twistd_options, "p2pchat", "--name", name, "--console", "json"),
-            *("--config", str(config), "--data-dir", folder, "--no-rendezvous"),
+            *("--config", str(config), "--data-dir", folder, "--no-rendezvous", "--no-archive"),
             *("--bind", "127.0.0.1", "--port", str(_free_port())),
         )
 

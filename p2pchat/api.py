@@ -99,7 +99,7 @@ class ArchivedChat(msgspec.Struct, frozen=True):
 class ArchiveInfo(msgspec.Struct, frozen=True):
     """The archive at a glance.
 
-    `size` and `limit` in bytes, `rate` in tries a second of the last mining (0: none yet). `port`
+    `size` and `limit` in bytes, `rate` in tries a second of the mining so far (0: none yet). `port`
     is 0 while another program of this machine has it. `connecting` counts peers that are dialled.
     """
 

@@ -1,12 +1,14 @@
 """The configuration: defaults < config.json < command line (docs/configuration.md).
 
-The first four sections are those of the configuration file that earlier clients read; `limits` and
-the keys `rendezvous.embedded`, `rendezvous.servers` and `peer.bind` are ours. Times are in seconds.
+The first four sections are those of the configuration file that earlier clients read; `limits`,
+`archive` and the keys `rendezvous.embedded`, `rendezvous.servers` and `peer.bind` are ours. Times
+are in seconds.
 """
 
 import json
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
 
@@ -115,6 +117,9 @@ OPTIONS = {
     "logging.level": "--log-level",
     "logging.file": "--log-file",
     "rendezvous.servers": "--rendezvous",
+    "archive.peers": "--archive-peer",
+    "archive.bind": "--archive-bind",
+    "archive.port": "--archive-port",
 }
 
 
@@ -155,7 +160,8 @@ def make_config(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Con
     except ConfigError as error:
         # the file was checked by itself, so that only an option can be wrong
         key, colon, rest = str(error).partition(": ")
-        raise ConfigError(f"{OPTIONS.get(key, key)}{colon}{rest}") from error
+        option = OPTIONS.get(key.partition("[")[0], key)
+        raise ConfigError(f"{option}{colon}{rest}") from error
 
 
 def _convert(content: Any, place: str) -> Config:
@@ -180,16 +186,46 @@ def _check_names(config: Config, place: str) -> None:
         raise ConfigError(f"{place}peer.bind: expected an IP address, got {config.peer.bind!r}")
     for server in config.rendezvous.servers or ():
         parse_server(server, f"{place}rendezvous.servers")
+    _check_archive(config.archive, place)
+
+
+def _check_archive(archive: Archive, place: str) -> None:
+    """Check the addresses: the archive's peers are known by IPv4 (docs/protocols.md, 3)."""
+    if archive.bind and not _is_ipv4(archive.bind):
+        raise ConfigError(f"{place}archive.bind: expected an IPv4 address, got {archive.bind!r}")
+    for peer in archive.peers:
+        parse_archive_peer(peer, archive.port, f"{place}archive.peers")
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_server(text: str, place: str) -> Address:
     """Read HOST:PORT ([HOST]:PORT for IPv6); ConfigError names the place if it is none."""
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    is_number = port.isascii() and port.isdigit() and len(port) <= len("65535")
-    if not (colon and host and is_number and 1 <= int(port) <= 65535):
+    if not (colon and host and _is_port(port)):
         raise ConfigError(f"{place}: expected HOST:PORT, got {text!r}")
     return Address(host, int(port))
+
+
+def parse_archive_peer(text: str, default_port: int, place: str) -> Address:
+    """Read HOST or HOST:PORT; ConfigError names the place if it is neither."""
+    host, colon, port = text.partition(":")
+    # one word, as somebody may have typed several
+    if host.split() != [host] or (colon and not _is_port(port)):
+        raise ConfigError(f"{place}: expected HOST or HOST:PORT, got {text!r:.100}")
+    return Address(host, int(port) if colon else default_port)
+
+
+def _is_port(text: str) -> bool:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len("65535")
+    return is_number and 1 <= int(text) <= 65535
 
 
 def rendezvous_servers(config: Rendezvous) -> list[Address]:
@@ -197,6 +233,11 @@ def rendezvous_servers(config: Rendezvous) -> list[Address]:
     if config.servers is None:
         return [Address(config.host, config.port)]
     return [parse_server(server, "rendezvous.servers") for server in config.servers]
+
+
+def archive_bind(config: Config) -> str:
+    """Return the address to listen on for the archive, and to dial from; "" means all."""
+    return config.archive.bind or config.peer.bind
 
 
 def _explain(problem: str) -> str:

@@ -77,7 +77,8 @@ class ArchiveGrew(Event, frozen=True, kw_only=True, tag="archive"):
 
     `height` is how many chats it has, `tip` the MD5 of the last one. `source` is the peer it came
     from, `file` at the start, or `mined`. `reorganised`: it replaced chats that stood in ours,
-    `dropped` of them. `chats` are the texts of the newest 20 at most that are new, oldest first.
+    `dropped` of them. `chats` are the texts of the newest 20 at most that are new, oldest first;
+    the last one stands at `height`. Bytes that are no text are shown as escapes.
     """
 
     height: int

@@ -1,4 +1,4 @@
-"""The node: joins chat and rendezvous, and is what front ends talk to (NodeApi)."""
+"""The node: joins chat, rendezvous and archive, and is what front ends talk to (NodeApi)."""
 
 import difflib
 from collections.abc import Callable, Sequence
@@ -14,6 +14,9 @@ from twisted.logger import Logger
 
 from p2pchat import __version__
 from p2pchat.api import ArchiveApi, LinkInfo, PeerInfo, Status
+from p2pchat.archive.service import ArchiveService
+from p2pchat.archive.storage import MemoryStorage, Storage
+from p2pchat.chat.messages import ArchiveOffer
 from p2pchat.chat.service import ChatService
 from p2pchat.config import Config, rendezvous_servers
 from p2pchat.errors import RequestError
@@ -33,8 +36,9 @@ MAX_SUGGESTIONS = 300
 class Node(MultiService):
     """One peer of the network.
 
-    `any_port`: take a free port if the configured one is taken. `stop` ends the process. Everything
-    outside is handed in, so that many nodes can run in one process on a simulated reactor.
+    `any_port`: take a free port if the configured one is taken. `stop` ends the process. Without a
+    `storage` the archive lasts as long as the node. Everything outside is handed in, so that many
+    nodes can run in one process on a simulated reactor.
     """
 
     log = Logger()
@@ -49,6 +53,7 @@ class Node(MultiService):
         stop: Callable[[], None],
         *,
         any_port: bool = False,
+        storage: Storage | None = None,
     ) -> None:
         MultiService.__init__(self)
         if config.peer.name is None:
@@ -66,7 +71,15 @@ class Node(MultiService):
         self._listeners: list[Listener] = []
         self._rendezvous: list[RendezvousService] = []
         self._console: IService | None = None
-        self._chat = ChatService(reactor, rng, wall_clock, self._me, config, self.report)
+        self._archive: ArchiveService | None = None
+        if config.archive.enabled:
+            storage = storage if storage is not None else MemoryStorage()
+            self._archive = ArchiveService(reactor, rng, wall_clock, config, storage, self.report)
+        self._chat = ChatService(
+            *(reactor, rng, wall_clock, self._me, config, self.report),
+            offer=self._archive_offer,
+            offered=self._archive_offered,
+        )
         self._chat.setServiceParent(self)
 
     # Starting and stopping
@@ -83,6 +96,8 @@ class Node(MultiService):
     def startService(self) -> None:
         self._started = self._clock.seconds()
         MultiService.startService(self)
+        if self._archive is not None:
+            self._archive.startService()
         for server in rendezvous_servers(self._config.rendezvous):
             self._start_rendezvous(server)
         if self._console is not None:
@@ -104,10 +119,11 @@ class Node(MultiService):
 
     async def _stop_in_order(self) -> None:
         self.log.info("[Node] {me} is leaving", me=visible(self._me))
-        rendezvous = [maybeDeferred(service.stopService) for service in self._rendezvous]
-        await DeferredList(
-            [*rendezvous, Deferred.fromCoroutine(self._chat.leave())], consumeErrors=True
-        )
+        leaving = [maybeDeferred(service.stopService) for service in self._rendezvous]
+        leaving.append(Deferred.fromCoroutine(self._chat.leave()))
+        if self._archive is not None:
+            leaving.append(Deferred.fromCoroutine(self._archive.leave()))
+        await DeferredList(leaving, consumeErrors=True)
         await maybeDeferred(MultiService.stopService, self)
         if self._console is not None:
             await maybeDeferred(self._console.stopService)
@@ -156,6 +172,16 @@ class Node(MultiService):
         self.log.info("[Node] {text}", text=text)
         self.report(Notice(time=self._wall_clock(), level=level, text=text))
 
+    # The live chat and the archive feed each other
+
+    def _archive_offer(self) -> ArchiveOffer | None:
+        offer = self._archive.offer() if self._archive is not None else None
+        return ArchiveOffer(*offer) if offer is not None else None
+
+    def _archive_offered(self, host: str, offer: ArchiveOffer) -> None:
+        if self._archive is not None:
+            self._archive.offered(Address(host, offer.port))
+
     # What front ends ask (NodeApi)
 
     @property
@@ -164,7 +190,9 @@ class Node(MultiService):
 
     @property
     def archive(self) -> ArchiveApi:
-        raise RequestError("this node runs without an archive")
+        if self._archive is None:
+            raise RequestError("this node runs without an archive (--no-archive)")
+        return self._archive
 
     def peers(self) -> list[PeerInfo]:
         return self._chat.peer_infos()
@@ -187,6 +215,7 @@ class Node(MultiService):
             rendezvous=[service.info() for service in self._rendezvous],
             log_level=self._logs.level,
             log_file=self._logs.destination,
+            archive=self._archive.info() if self._archive is not None else None,
         )
 
     def discover(self) -> "Deferred[None]":
@@ -259,7 +288,8 @@ class Node(MultiService):
         return condition()
 
     def _is_settled(self) -> bool:
-        return self._chat.pending == 0 and not any(link.queued for link in self.links())
+        waiting = self._archive.waiting if self._archive is not None else 0
+        return self._chat.pending + waiting == 0 and not any(link.queued for link in self.links())
 
     def leave(self) -> None:
         self._stop()

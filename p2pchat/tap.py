@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import getpass
 import os
 import resource
@@ -13,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
 from typing import IO, Any, ClassVar, cast
-from urllib.parse import quote
 
 import platformdirs
 from twisted.application.service import IServiceCollection
@@ -22,13 +20,9 @@ from twisted.logger import ILogObserver
 from twisted.python import usage
 
 from p2pchat import __version__
-from p2pchat.config import (
-    OPTIONS,
-    Config,
-    find_config_file,
-    load_file,
-    make_config,
-)
+from p2pchat.archive.disk import FileStorage
+from p2pchat.config import OPTIONS, Config, find_config_file, load_file, make_config
+from p2pchat.data_dir import lock_data_dir, make_data_dir
 from p2pchat.errors import ConfigError, P2PChatError, StartError
 from p2pchat.identity import Address, is_name, make_peer_id
 from p2pchat.logs import Logs
@@ -36,6 +30,10 @@ from p2pchat.node import Node
 from p2pchat.ui.console import Kind, choose_console, inspect, make_console
 
 CONSOLES = ("auto", "tty", "plain", "json", "none")
+
+#: How long a thread may keep the interpreter from the reactor, in seconds. Mining and verifying run
+#: in threads that never let go by themselves; by Python's default, 5 ms, every event would wait.
+SWITCH_INTERVAL = 0.0005
 
 
 class Options(usage.Options):
@@ -55,15 +53,20 @@ class Options(usage.Options):
         ["data-dir", None, None, "Keep history, log and pid file here"],
         ["log-level", None, None, "DEBUG, INFO, WARNING or ERROR [INFO]"],
         ["log-file", None, None, "Write the log here; - is standard output [in the data folder]"],
+        ["archive-bind", None, None, "Exchange the archive from this IPv4 address [as --bind]"],
+        ["archive-port", None, None, "The archive's port, the same on the whole network [51511]"],
         ["console", None, "auto", f"How to talk to you: {', '.join(CONSOLES)}"],
     ]
     optFlags: ClassVar[list[list[object]]] = [
         ["no-rendezvous", None, "Use no rendezvous server: only wait for others"],
+        ["no-archive", None, "Take no part in the archive"],
+        ["classic-commands", None, "Plain console: take the archive's commands without slash, too"],
     ]
 
     def __init__(self) -> None:
         usage.Options.__init__(self)
         self.servers: list[str] = []
+        self.archive_peers: list[str] = []
         self.settings = Config()
         self.data_dir = Path()
         self.lock: IO[str] | None = None
@@ -71,6 +74,10 @@ class Options(usage.Options):
     def opt_rendezvous(self, server: str) -> None:
         """Find peers through this server, HOST:PORT; may be given several times [127.0.0.1:8080]"""
         self.servers.append(server)
+
+    def opt_archive_peer(self, peer: str) -> None:
+        """Exchange the archive with this peer, HOST or HOST:PORT; may be given several times"""
+        self.archive_peers.append(peer)
 
     def opt_version(self) -> None:
         """Print the version of p2pchat and exit."""
@@ -81,10 +88,12 @@ class Options(usage.Options):
         """Make the configuration, and what has to be done before twistd goes on."""
         _install_reactor()
         _allow_open_files()
+        sys.setswitchinterval(SWITCH_INTERVAL)
         try:
-            self.settings = _configure(self, self.servers)
-            self.data_dir = _data_dir(self["data-dir"], self.settings)
-            self.lock = _lock(self.data_dir, self.settings)
+            self.settings = _configure(self)
+            me = make_peer_id(self.settings.peer.name or "", self.settings.peer.namespace)
+            self.data_dir = make_data_dir(self["data-dir"], me)
+            self.lock = lock_data_dir(self.data_dir, me)
         except P2PChatError as error:
             raise SystemExit(f"p2pchat: {error}") from error
         if self.parent is not None and self.parent.get("pidfile") == "twistd.pid":
@@ -143,12 +152,15 @@ def _make_node(options: Options) -> Node:
         logs,
         _stop_reactor,
         any_port=not explicit_port,
+        storage=FileStorage(options.data_dir),
         observer=None if _has_log(options.parent) else logs.observer,
     )
     streams = sys.__stdin__, sys.__stdout__
     node.set_console(
         make_console(
-            *(kind, cast(Any, reactor), node, options.data_dir, os.environ, _utc_now), *streams
+            *(kind, cast(Any, reactor), node, options.data_dir, os.environ, _utc_now),
+            *streams,
+            classic=bool(options["classic-commands"]),
         )
     )
     return node
@@ -201,40 +213,42 @@ def _allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _configure(options: usage.Options, servers: list[str]) -> Config:
+def _configure(options: Options) -> Config:
     named = options["config"]
     user_dir = platformdirs.user_config_path("p2pchat")
     path = Path(named) if named else find_config_file(Path.cwd(), user_dir)
     content = load_file(path) if path is not None else {}
-    config = make_config(content, _overrides(options, servers))
+    overrides = _overrides(options)
+    config = make_config(content, overrides)
     if config.peer.name is None:
-        config = make_config(content, {**_overrides(options, servers), "peer.name": _login_name()})
+        config = make_config(content, {**overrides, "peer.name": _login_name()})
     if options["console"] not in CONSOLES:
         raise ConfigError(f"--console: expected {', '.join(CONSOLES)}, got {options['console']!r}")
     return config
 
 
-def _overrides(options: usage.Options, servers: list[str]) -> dict[str, Any]:
+def _overrides(options: Options) -> dict[str, Any]:
     """Return what the command line sets, by the key it stands for."""
-    overrides = {
-        key: options[option.removeprefix("--")]
-        for key, option in OPTIONS.items()
-        if option != "--rendezvous" and options[option.removeprefix("--")] is not None
-    }
-    if "peer.port" in overrides:
-        overrides["peer.port"] = _number(options["port"])
+    given = {key: options.get(option.removeprefix("--")) for key, option in OPTIONS.items()}
+    overrides = {key: value for key, value in given.items() if value is not None}
+    for key in overrides.keys() & {"peer.port", "archive.port"}:
+        overrides[key] = _number(overrides[key], OPTIONS[key])
     if "logging.level" in overrides:
         overrides["logging.level"] = overrides["logging.level"].upper()
     if options["no-rendezvous"]:
         overrides["rendezvous.servers"] = []
-    elif servers:
-        overrides["rendezvous.servers"] = servers
+    elif options.servers:
+        overrides["rendezvous.servers"] = options.servers
+    if options.archive_peers:
+        overrides["archive.peers"] = options.archive_peers
+    if options["no-archive"]:
+        overrides["archive.enabled"] = False
     return overrides
 
 
-def _number(port: str) -> int:
+def _number(port: str, option: str) -> int:
     if not (port.isascii() and port.isdecimal() and len(port) < 10):
-        raise ConfigError(f"--port: expected a number from 1 to 65535, got {port!r}")
+        raise ConfigError(f"{option}: expected a number from 1 to 65535, got {port!r}")
     return int(port)
 
 
@@ -246,36 +260,6 @@ def _login_name() -> str:
     if not is_name(name):
         raise ConfigError("your login name cannot be used here; give a --name")
     return name
-
-
-def _data_dir(option: str | None, config: Config) -> Path:
-    """Return the folder of this node, made if need be and closed to others."""
-    me = make_peer_id(config.peer.name or "", config.peer.namespace)
-    default = platformdirs.user_data_path("p2pchat") / quote(me, safe=" @")
-    path = Path(option).absolute() if option else default
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"data folder {path}: {error.strerror or error}") from error
-    return path
-
-
-def _lock(data_dir: Path, config: Config) -> IO[str]:
-    """Hold the data folder for as long as this process lives; StartError if another one does."""
-    me = make_peer_id(config.peer.name or "", config.peer.namespace)
-    try:
-        lock = (data_dir / "lock").open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # finds out now, while it can be said, whether the disk is full
-        lock.write(f"{me}\n")
-        lock.flush()
-    except BlockingIOError as error:
-        raise StartError(
-            f"{me} is running already with the data folder {data_dir}; choose another --name"
-        ) from error
-    except OSError as error:
-        raise ConfigError(f"data folder {data_dir}: {error.strerror or error}") from error
-    return lock
 
 
 def _check_port(config: Config) -> None:

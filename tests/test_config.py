@@ -1,6 +1,7 @@
 """The configuration: defaults < file < command line, and errors that name place, key and remedy."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
@@ -8,17 +9,24 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.config import (
+    OPTIONS,
+    Archive,
     Config,
+    Peer,
     Rendezvous,
+    archive_bind,
     find_config_file,
     load_file,
     make_config,
+    parse_archive_peer,
     parse_server,
     rendezvous_servers,
 )
 from p2pchat.errors import ConfigError
 from p2pchat.identity import Address
 from tests.temporary import temporary_path
+
+ROOT = Path(__file__).parents[1]
 
 #: What users of earlier clients have in their files.
 EARLIER: dict[str, dict[str, Any]] = {
@@ -103,6 +111,10 @@ class Complaints(SynchronousTestCase):
             ("logging", "level", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
             ("limits", "max_links", None, "int"),
             ("rendezvous", "servers", "a:1", "array"),
+            ("archive", "enabled", 1, "bool"),
+            ("archive", "peers", "10.0.0.2", "array"),
+            ("archive", "port", "51511", "int"),
+            ("archive", "max_archive_bytes", 1e6 + 0.5, "int"),
         ):
             text = self.complaint({section: {key: value}})
             self.assertTrue(text.startswith(f"{section}.{key}: "), text)
@@ -122,6 +134,13 @@ class Complaints(SynchronousTestCase):
             ("connection", "reconnect_backoff_base", (0.5, 1000)),
             ("limits", "max_links", (0, -1)),
             ("rendezvous", "servers", (["nowhere"], ["a:0"], ["a:b"], [":80"])),
+            ("archive", "bind", ("localhost", "::1", "10.0.0.1:51511", "10.0.0", "0010.0.0.1")),
+            ("archive", "peers", ([""], ["a:0"], ["a:b"], [":80"], ["::1"], ["a b"], ["a", ""])),
+            ("archive", "port", (0, 65536)),
+            ("archive", "progress_timeout", (0, 86401)),
+            ("archive", "max_archive_bytes", (1023, 2**30 + 1)),
+            ("archive", "miners", (0, 65)),
+            ("archive", "max_peers", (0,)),
         ):
             for value in values:
                 text = self.complaint({section: {key: value}})
@@ -154,6 +173,11 @@ class Complaints(SynchronousTestCase):
             ({"peer.name": ""}, "--name"),
             ({"peer.bind": "nowhere"}, "--bind"),
             ({"logging.level": "LOUD"}, "--log-level"),
+            ({"rendezvous.servers": [""]}, "--rendezvous"),
+            ({"archive.port": 0}, "--archive-port"),
+            ({"archive.bind": "::1"}, "--archive-bind"),
+            ({"archive.peers": ["a:b"]}, "--archive-peer"),
+            ({"archive.peers": ["a", ""]}, "--archive-peer"),
         ):
             text = str(self.assertRaises(ConfigError, make_config, {}, override))
             self.assertTrue(text.startswith(f"{option}: "), text)
@@ -164,13 +188,17 @@ class Complaints(SynchronousTestCase):
         max_leaves=4,
     )
     _keys = st.sampled_from(
-        ["name", "namespace", "port", "host", "bind", "level", "file", "servers", "ping_interval"]
+        [
+            *("name", "namespace", "port", "host", "bind", "level", "file", "servers"),
+            *("ping_interval", "peers", "enabled", "max_archive_bytes"),
+        ]
     )
 
     @settings(deadline=None, max_examples=100)
     @given(
         st.dictionaries(
-            st.sampled_from([*EARLIER, "limits"]), st.dictionaries(_keys, _json, max_size=3)
+            st.sampled_from([*EARLIER, "limits", "archive"]),
+            st.dictionaries(_keys, _json, max_size=3),
         )
     )
     def test_nothing_else_is_raised_for_any_content(self, content: dict[str, Any]) -> None:
@@ -222,3 +250,53 @@ class Servers(SynchronousTestCase):
         self.assertEqual(rendezvous_servers(Rendezvous(servers=())), [])
         several = Rendezvous(host="ignored", servers=("a:1", "b:2"))
         self.assertEqual(rendezvous_servers(several), [Address("a", 1), Address("b", 2)])
+
+
+class ArchiveAddresses(SynchronousTestCase):
+    def test_a_host_with_or_without_a_port(self) -> None:
+        for text, address in (
+            ("127.0.0.2", Address("127.0.0.2", 51511)),
+            ("example.org", Address("example.org", 51511)),
+            ("127.0.0.2:1", Address("127.0.0.2", 1)),
+            ("example.org:65535", Address("example.org", 65535)),
+        ):
+            self.assertEqual(parse_archive_peer(text, 51511, "x"), address)
+
+    def test_anything_else_names_the_place_in_one_line(self) -> None:
+        for text in ("", " ", ":80", "host:", "host:0", "host:65536", "host:8a", "host:-1", "a b",
+                     "host ", "a\nb", "::1", "[::1]:80", "host:1:2", "host:٨٠", " " * 5000,
+                     "host:" + "9" * 5000):  # fmt: skip
+            error = self.assertRaises(ConfigError, parse_archive_peer, text, 51511, "/connect")
+            self.assertTrue(str(error).startswith("/connect: expected HOST or HOST:PORT"), text)
+            self.assertTrue(str(error).isprintable(), text)
+            self.assertLess(len(str(error)), 200)
+
+    def test_where_it_listens(self) -> None:
+        chat, archive = Peer(bind="127.0.0.2"), Archive(bind="127.0.0.3")
+        for config, bind in (
+            (Config(), ""),
+            (Config(peer=chat), "127.0.0.2"),
+            (Config(archive=archive), "127.0.0.3"),
+            (Config(peer=chat, archive=archive), "127.0.0.3"),
+        ):
+            self.assertEqual(archive_bind(config), bind)
+
+
+class Shipped(SynchronousTestCase):
+    """The file and the page that come with the program."""
+
+    def test_the_example_says_what_holds_without_it(self) -> None:
+        self.assertEqual(make_config(load_file(ROOT / "config.json"), {}), Config())
+
+    def test_every_key_has_its_row_with_its_option(self) -> None:
+        page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+        rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `")]
+        documented = {row[0].strip(" `"): row[3] for row in rows if len(row) == 4}
+        keys = {
+            f"{section}.{key}"
+            for section in Config.__struct_fields__
+            for key in getattr(Config(), section).__struct_fields__
+        }
+        self.assertEqual(documented.keys(), keys)
+        for key, option in OPTIONS.items():
+            self.assertIn(f"`{option}", documented[key])

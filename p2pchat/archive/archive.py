@@ -5,6 +5,7 @@ archive of 100,000 chats (7 MB) grows without being copied; only a fork copies.
 """
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from p2pchat.archive.record import CODE_SIZE, DIGEST_SIZE, WINDOW, Chat, head
@@ -23,7 +24,7 @@ class _Ledger:
 
     def __init__(self, data: bytes | bytearray | memoryview, offsets: Sequence[int]) -> None:
         self.buffer = bytearray(len(data) + max(_LEAST_ROOM, len(data) // 8))
-        self.buffer[: len(data)] = data
+        memoryview(self.buffer)[: len(data)] = data
         #: Where each chat begins, and behind them where the last one ends.
         self.offsets = array("Q", offsets)
 
@@ -32,9 +33,10 @@ class _Ledger:
         end = start + len(data)
         if end > len(self.buffer):
             larger = bytearray(end + max(_LEAST_ROOM, end // 8))
-            larger[:start] = memoryview(self.buffer)[:start]
+            memoryview(larger)[:start] = memoryview(self.buffer)[:start]
             self.buffer = larger
-        self.buffer[start:end] = data
+        # through a view, for a bytearray would copy first what is none itself
+        memoryview(self.buffer)[start:end] = data
         self.offsets.extend(ends)
 
 
@@ -43,7 +45,7 @@ class Archive:
 
     __slots__ = ("_ledger", "height")
 
-    def __init__(self, data: bytes = b"", offsets: Sequence[int] = (0,)) -> None:
+    def __init__(self, data: bytes | memoryview = b"", offsets: Sequence[int] = (0,)) -> None:
         """Take the wire bytes of chats, without a count, and their offsets with the end."""
         self._ledger = _Ledger(data, offsets)
         self.height = len(offsets) - 1
@@ -133,20 +135,20 @@ class Archive:
                 high = middle
         return low
 
+    def common(self, other: "Archive") -> int:
+        """Return how many chats, from the first one on, are the same in both."""
+        if self._ledger is other._ledger:
+            return min(self.height, other.height)
+        with other.view() as view:
+            return min(self.height_at(self.agrees(view, 0)), other.height)
+
     def height_at(self, position: int) -> int:
         """Return how many of our chats end at or before this byte."""
-        low, high = 0, self.height
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._ledger.offsets[middle] <= position:
-                low = middle
-            else:
-                high = middle - 1
-        return low
+        return bisect_right(self._ledger.offsets, position, 0, self.height + 1) - 1
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Archive):
             return NotImplemented
-        return self.height == other.height and self.view() == other.view()
+        return self.height == other.height == self.common(other)
 
     __hash__ = None  # type: ignore[assignment]  # compared by its bytes, not meant as a key

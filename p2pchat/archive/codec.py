@@ -13,8 +13,9 @@ of the stream's use. In front of all messages one program sends 0x00 and 4 bytes
 """
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
+from itertools import islice
 from typing import Protocol
 
 from p2pchat.errors import LocalProtocolError, RemoteProtocolError
@@ -40,7 +41,7 @@ ARCHIVE_REQUEST = bytes([Type.ARCHIVE_REQUEST])
 
 def peer_list(addresses: Iterable[str]) -> bytes:
     """Write a PeerList; at most MAX_ADDRESSES of the addresses go in."""
-    packed = [socket.inet_aton(address) for address in addresses][:MAX_ADDRESSES]
+    packed = [socket.inet_aton(address) for address in islice(addresses, MAX_ADDRESSES)]
     return bytes([Type.PEER_LIST]) + len(packed).to_bytes(4, "big") + b"".join(packed)
 
 
@@ -88,96 +89,118 @@ class FramerListener(Protocol):
     def identification(self, address: str) -> None: ...
 
 
-class Framer:
-    """Cuts a stream into messages; what it keeps is bounded by the header of one message.
+class _Bytes:
+    """Takes so many bytes as they come, and keeps the first of them (docs/protocols.md, 3.7)."""
 
-    `accepted`: only on a link that we accepted may an identification come first.
+    def __init__(self, size: int, keep: int) -> None:
+        self.kept = bytearray()
+        self._missing = size
+        self._keep = keep
+
+    @property
+    def done(self) -> bool:
+        return not self._missing
+
+    def feed(self, data: memoryview) -> int:
+        taken = min(self._missing, len(data))
+        self._missing -= taken
+        self.kept += data[: min(taken, self._keep - len(self.kept))]
+        return taken
+
+
+class Framer:
+    """Cuts a stream into messages, each a head of a size that its type tells, some with a body.
+
+    What it keeps is bounded by MAX_ADDRESSES, whatever a count promises. `accepted`: only on a link
+    that we accepted may an identification come first.
     """
 
     def __init__(self, listener: FramerListener, *, accepted: bool) -> None:
         self._listener = listener
-        self._first = accepted
-        self._head = bytearray()
-        self._sink: ArchiveSink | None = None
-        self._addresses: list[str] = []
-        self._addresses_left = 0
+        self._messages = _FIRST_MESSAGES if accepted else _MESSAGES
+        self._head = b""  # as far as it is here
+        self._body: ArchiveSink | None = None
+        self._end: Callable[[], None]  # what to call behind the body
 
     @property
     def in_message(self) -> bool:
         """Whether the stream stands in the middle of a message."""
-        return bool(self._head or self._sink or self._addresses_left)
+        return bool(self._head) or self._body is not None
 
     def feed(self, data: bytes) -> None:
         """Take bytes; RemoteProtocolError at the first one that cannot be."""
         view = memoryview(data)
-        while view:
-            view = view[self._step(view) :]
+        position = 0
+        while position < len(data):
+            if self._body is None:
+                position += self._take_head(data[position : position + _MAX_HEAD])
+            else:
+                position += self._body.feed(view[position:])
+                self._end_if_done()
 
-    def _step(self, view: memoryview) -> int:
-        """Take some bytes; return how many."""
-        if self._sink is not None:
-            taken = self._sink.feed(view)
-            self._end_archive_if_done()
-            return taken
-        wanted = self._wanted()
-        taken = min(wanted - len(self._head), len(view))
-        self._head += view[:taken]
-        # the first bytes tell how many more there are
-        if len(self._head) == wanted == self._wanted():
-            self._complete()
-        return taken
+    def _take_head(self, data: bytes) -> int:
+        """Take bytes up to the end of a message's head; return how many."""
+        begun = len(self._head)
+        self._head += data
+        message = self._messages.get(self._head[0])
+        if message is None:
+            raise RemoteProtocolError(f"no message begins with 0x{self._head[0]:02x}")
+        size, begin = message
+        if len(self._head) < size:
+            return len(data)
+        number = int.from_bytes(self._head[1:size], "big")
+        self._head = b""
+        self._messages = _MESSAGES
+        begin(self, number)
+        return size - begun
 
-    def _wanted(self) -> int:
-        """Return how many bytes the part has that is arriving, as far as can be told yet."""
-        if self._addresses_left:
-            return _ADDRESS_SIZE
-        if not self._head:
-            return 1
-        match self._head[0]:
-            case Type.PEER_REQUEST | Type.ARCHIVE_REQUEST:
-                return 1
-            case Type.PEER_LIST | Type.ARCHIVE_RESPONSE:
-                return 5
-            case Type.NOTIFICATION:
-                return 2 if len(self._head) < 2 else 2 + self._head[1]
-            case Type.IDENTIFICATION if self._first:
-                return 1 + _ADDRESS_SIZE
-        raise RemoteProtocolError(f"no message begins with 0x{self._head[0]:02x}")
+    # What comes behind a head, which ends in a number: a count, a length or an address
 
-    def _complete(self) -> None:
-        part, self._head = bytes(self._head), bytearray()
-        if self._addresses_left:
-            self._add_address(part)
-            return
-        self._first = False
-        match part[0]:
-            case Type.PEER_REQUEST:
-                self._listener.peer_request()
-            case Type.ARCHIVE_REQUEST:
-                self._listener.archive_request()
-            case Type.PEER_LIST:
-                self._addresses_left = int.from_bytes(part[1:], "big")
-                self._end_list_if_done()
-            case Type.ARCHIVE_RESPONSE:
-                self._sink = self._listener.archive_begins(int.from_bytes(part[1:], "big"))
-                self._end_archive_if_done()
-            case Type.NOTIFICATION:
-                self._listener.notification(part[2:])
-            case Type.IDENTIFICATION:
-                self._listener.identification(socket.inet_ntoa(part[1:]))
+    def _peer_request(self, _: int) -> None:
+        self._listener.peer_request()
 
-    def _add_address(self, packed: bytes) -> None:
-        self._addresses_left -= 1
-        if len(self._addresses) < MAX_ADDRESSES:
-            self._addresses.append(socket.inet_ntoa(packed))
-        self._end_list_if_done()
+    def _archive_request(self, _: int) -> None:
+        self._listener.archive_request()
 
-    def _end_list_if_done(self) -> None:
-        if not self._addresses_left:
-            addresses, self._addresses = self._addresses, []
-            self._listener.peer_list(addresses)
+    def _identification(self, address: int) -> None:
+        self._listener.identification(*_addresses(address.to_bytes(_ADDRESS_SIZE, "big")))
 
-    def _end_archive_if_done(self) -> None:
-        if self._sink is not None and self._sink.done:
-            sink, self._sink = self._sink, None
-            self._listener.archive_ends(sink)
+    def _peer_list(self, count: int) -> None:
+        packed = _Bytes(count * _ADDRESS_SIZE, MAX_ADDRESSES * _ADDRESS_SIZE)
+        self._begin_body(packed, lambda: self._listener.peer_list(_addresses(packed.kept)))
+
+    def _archive_response(self, count: int) -> None:
+        sink = self._listener.archive_begins(count)
+        self._begin_body(sink, lambda: self._listener.archive_ends(sink))
+
+    def _notification(self, length: int) -> None:
+        text = _Bytes(length, length)
+        self._begin_body(text, lambda: self._listener.notification(bytes(text.kept)))
+
+    def _begin_body(self, body: ArchiveSink, end: Callable[[], None]) -> None:
+        self._body, self._end = body, end
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if self._body is not None and self._body.done:
+            self._body = None
+            self._end()
+
+
+#: The size of each type's head, and what follows it.
+_MESSAGES: dict[int, tuple[int, Callable[[Framer, int], None]]] = {
+    Type.PEER_REQUEST: (1, Framer._peer_request),
+    Type.PEER_LIST: (5, Framer._peer_list),
+    Type.ARCHIVE_REQUEST: (1, Framer._archive_request),
+    Type.ARCHIVE_RESPONSE: (5, Framer._archive_response),
+    Type.NOTIFICATION: (2, Framer._notification),
+}
+_FIRST_MESSAGES = {**_MESSAGES, Type.IDENTIFICATION: (5, Framer._identification)}
+_MAX_HEAD = max(size for size, _ in _FIRST_MESSAGES.values())
+
+
+def _addresses(packed: bytes | bytearray) -> list[str]:
+    return [
+        socket.inet_ntoa(packed[start : start + _ADDRESS_SIZE])
+        for start in range(0, len(packed), _ADDRESS_SIZE)
+    ]

@@ -19,7 +19,7 @@ from enum import Enum, auto
 
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.kernel import first_invalid
-from p2pchat.archive.record import OVERHEAD, WINDOW
+from p2pchat.archive.record import OVERHEAD, WINDOW, chat_size
 from p2pchat.errors import RemoteProtocolError
 
 
@@ -47,7 +47,7 @@ class Incoming:
         self._rival_below = rival_below
         self._agreed = 0  # bytes that are the same as in base
         self._arrived = 0  # chats that are here in full
-        self._missing = 0  # bytes until the end of the chat that is being skipped
+        self._missing = 0  # bytes until the end of the chat that has begun, past comparing
         self._received = 0
         self._stage = _Stage.COMPARING
         #: What is kept: some chats that are known, as far as a window reaches back, and the rest.
@@ -57,6 +57,13 @@ class Incoming:
         self._verified = 0  # chats in _kept that are valid
         if not (count and base.height):
             self._part()
+
+    @classmethod
+    def ignored(cls, count: int, limit: int) -> "Incoming":
+        """Return one that only finds its end, for a peer whose archives are ignored."""
+        incoming = cls(count, Archive(), limit)
+        incoming._stage = _Stage.SKIPPING
+        return incoming
 
     @property
     def done(self) -> bool:
@@ -117,11 +124,9 @@ class Incoming:
         common = self.base.truncated(self.common)
         start = self._offsets[self._known]
         shift = common.size - start
-        ends = self._offsets[self._known + 1 :]
-        if shift:
-            ends = array("Q", [end + shift for end in ends])
+        ends = array("Q", [end + shift for end in self._offsets[self._known + 1 :]])
         with memoryview(self._kept) as kept:
-            return common.appended(kept[start:], ends) if ends else common
+            return common.appended(kept[start:], ends)
 
     def _compare(self, data: memoryview) -> int:
         """Skip what is the same as in our archive, until that ends or differs."""
@@ -137,14 +142,18 @@ class Incoming:
 
     def _part(self) -> None:
         """Go on from the first chat that is not ours, of which some bytes may be here already."""
-        if not (self._could_be_adopted() or self._is_rival()):
+        start = self.base.offsets[self.common]
+        begun = self._agreed - start
+        if begun:
+            self._missing = chat_size(self.base.buffer, start) - begun
+        if self._could_be_adopted() or self._is_rival():
+            self._stage = _Stage.KEEPING
+            self._keep_window()
+        else:
             self._stage = _Stage.SKIPPING
-            begun = self._agreed - self.base.offsets[self.common]
-            if begun:
-                start = self.base.offsets[self.common]
-                self._missing = OVERHEAD + self.base.buffer[start] - begun
-            return
-        self._stage = _Stage.KEEPING
+
+    def _keep_window(self) -> None:
+        """Keep what the windows of the chats to come cover of base, and what is here of the next."""
         first = max(0, self.common - (WINDOW - 1))
         start = self.base.offsets[first]
         with memoryview(self.base.buffer) as buffer:
@@ -157,52 +166,37 @@ class Incoming:
         return self.count > self.base.height
 
     def _is_rival(self) -> bool:
-        return self.count == self.base.height and self.common < self._rival_below
+        same_length = self.count == self.base.height
+        return same_length and self.common < min(self.count, self._rival_below)
 
     def _keep(self, data: memoryview) -> int:
         """Keep bytes up to the end of the last chat."""
         before = len(self._kept)
-        self._kept += data
-        self._split()
-        if not self.done:
-            return len(data)
-        end = self._offsets[-1]
-        del self._kept[end:]
-        return end - before
-
-    def _split(self) -> None:
-        """Find the ends of the chats that are here in full."""
-        kept, size = self._kept, len(self._kept)
-        position = self._offsets[-1]
-        ends: list[int] = []
-        missing = self.count - self._arrived
-        while missing > len(ends) and position < size:
-            position += OVERHEAD + kept[position]
-            if position > size:
-                break
-            ends.append(position)
-        self._offsets.extend(ends)
-        self._arrived += len(ends)
+        taken, ends = self._split(data)
+        self._kept += data[:taken]
+        self._offsets.extend([before + end for end in ends])
+        return taken
 
     def _skip(self, data: memoryview) -> int:
         """Count chats without keeping them."""
-        position, size = min(self._missing, len(data)), len(data)
-        self._missing -= position
-        if position and not self._missing:
-            self._arrived += 1
-        while position < size and not self._missing and not self.done:
-            length = OVERHEAD + data[position]
-            taken = min(length, size - position)
-            position += taken
-            self._missing = length - taken
-            self._arrived += not self._missing
-        return position
+        taken, _ = self._split(data)
+        return taken
+
+    def _split(self, data: memoryview) -> tuple[int, list[int]]:
+        """Return how many bytes belong to the archive, and where in data its chats end."""
+        position, size = self._missing, len(data)
+        left = self.count - self._arrived
+        ends = [position] if 0 < position <= size else []
+        while position < size and len(ends) < left:
+            position += OVERHEAD + data[position]
+            if position <= size:
+                ends.append(position)
+        self._missing = max(0, position - size)
+        self._arrived += len(ends)
+        return min(position, size), ends
 
     def _stop_keeping(self) -> None:
-        """Let go of what is worthless; where the chat that has begun ends must still be known."""
-        begun = len(self._kept) - self._offsets[-1]
-        if begun:
-            self._missing = OVERHEAD + self._kept[self._offsets[-1]] - begun
+        """Let go of what is worthless."""
         self._stage = _Stage.SKIPPING
         self._kept = bytearray()
         self._offsets = array("Q", [0])

@@ -4,20 +4,26 @@ A storage blocks; it is called in a thread, one call at a time.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 
 from p2pchat.archive.archive import Archive
+from p2pchat.archive.record import MAX_TEXT
+
+# held where a record is decoded: what breaks them was not written by us
+_Text = Annotated[str, msgspec.Meta(pattern=rf"\A[ -~]{{1,{MAX_TEXT}}}\Z")]
+_Mark = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{16}\Z")]
+_Height = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class OwnRecord(msgspec.Struct, frozen=True):
     """One chat of ours: its text, the mark of its code in hexadecimal, its height if it has one."""
 
     chat_id: int
-    text: str
-    mark: str
-    height: int | None = None
+    text: _Text
+    mark: _Mark
+    height: _Height | None = None
 
 
 class Loaded(NamedTuple):
@@ -56,13 +62,17 @@ class MemoryStorage:
         self._own: list[OwnRecord] = []
 
     def load(self) -> Loaded:
+        """Return what was stored last."""
         return Loaded(self._archive, list(self._own), [])
 
     def append(self, archive: Archive, height: int) -> None:
+        """Store this archive."""
         self._archive = archive
 
     def replace(self, archive: Archive) -> None:
+        """Store this archive."""
         self._archive = archive
 
     def save_own(self, records: Sequence[OwnRecord]) -> None:
+        """Store these records."""
         self._own = list(records)

@@ -6,10 +6,12 @@ A line is one JSON object in UTF-8 ended by a newline, at most MAX_LINE bytes wi
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from p2pchat.chat.messages import (
     Ack,
     AnyMessage,
+    ArchiveOffer,
     Bye,
     ByeOk,
     Hello,
@@ -34,6 +36,7 @@ _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(_Known).decode
 _decode_envelope = msgspec.json.Decoder(Unknown).decode
+_decode_offer = msgspec.json.Decoder(ArchiveOffer).decode
 _KNOWN_TYPES = frozenset(
     str(kind.__struct_config__.tag)
     for kind in (Hello, HelloOk, HelloReject, Ping, Pong, Send, Ack, Pub, Bye, ByeOk, Relay)
@@ -73,6 +76,21 @@ def decode(line: bytes) -> AnyMessage:
         return _unknown_type(line, error)
     except (ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"not a message: {visible(str(error), 200)}") from error
+
+
+def encode_offer(offer: ArchiveOffer | None) -> Raw | UnsetType:
+    """Write the field `archive` of HELLO and HELLO_OK; without an offer there is none."""
+    return UNSET if offer is None else Raw(_encode(offer))
+
+
+def decode_offer(field: Raw | UnsetType) -> ArchiveOffer | None:
+    """Read the field `archive`; None if there is none, or if it makes no sense."""
+    if field is UNSET:
+        return None
+    try:
+        return _decode_offer(field)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _unknown_type(line: bytes, error: msgspec.ValidationError) -> Unknown:

@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from p2pchat.chat.messages import Ack, Pub, Relay, Send
-from p2pchat.chat.session import Role
+from p2pchat.chat.messages import Ack, ArchiveOffer, Pub, Relay, Send
+from p2pchat.chat.session import Role, offer_nothing
 from p2pchat.identity import Address, PeerId
 
 #: The reason in the BYE to the link that goes when both sides dialled (2.8).
@@ -52,6 +52,7 @@ class LinkSettings(msgspec.Struct, frozen=True):
     queue_bytes: int
     rng: Random
     wall_clock: Callable[[], datetime]
+    offer: Callable[[], ArchiveOffer | None] = offer_nothing
 
 
 class Link(Protocol):
@@ -79,6 +80,10 @@ class Link(Protocol):
     def modern(self) -> bool: ...
     @property
     def agent(self) -> str: ...
+    @property
+    def archive(self) -> ArchiveOffer | None:
+        """What the peer said of its archive."""
+
     @property
     def address(self) -> Address: ...
     @property

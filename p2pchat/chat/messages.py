@@ -1,7 +1,7 @@
 """The messages that peers exchange (docs/protocols.md, section 2).
 
 ========== =================================================================
-HELLO      peer_id, version, features, ttl, agent (ours only)
+HELLO      peer_id, version, features, ttl, agent and archive (ours only)
 HELLO_OK   the same
 PING PONG  msg_id (the PONG repeats it), timestamp, ttl
 SEND       msg_id, src, dst, payload, require_ack, ttl
@@ -21,7 +21,7 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 PROTOCOL_VERSION = "1.0"
 FEATURES = ("ack", "metrics")
@@ -39,18 +39,35 @@ def new_id(rng: Random) -> str:
     return str(UUID(int=rng.getrandbits(128), version=4))
 
 
+class ArchiveOffer(msgspec.Struct, frozen=True):
+    """What a peer says of its archive: where it listens, and what it has (section 3).
+
+    `height` counts its chats, as many as the archive's own messages can; `tip` is the MD5 of the
+    last one in hexadecimal, empty if there is none. All of it is only claimed.
+    """
+
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    height: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+    tip: Annotated[str, Meta(max_length=32)]
+
+
 class Message(msgspec.Struct, frozen=True, tag_field="type"):
     """Base of all messages; the wire's `type` tells which."""
 
 
 class Hello(Message, frozen=True, tag="HELLO"):
-    """The dialler introduces itself. `agent` marks our own kind (2.1)."""
+    """The dialler introduces itself. `agent` marks our own kind (2.1).
+
+    `archive` is an ArchiveOffer if all is well; undecoded, it disturbs no more than a field that is
+    not known at all.
+    """
 
     peer_id: str
     version: str = PROTOCOL_VERSION
     features: Features = ()
     ttl: int = 1
     agent: str | UnsetType = UNSET
+    archive: Raw | UnsetType = UNSET
 
 
 class HelloOk(Message, frozen=True, tag="HELLO_OK"):
@@ -61,6 +78,7 @@ class HelloOk(Message, frozen=True, tag="HELLO_OK"):
     features: Features = ()
     ttl: int = 1
     agent: str | UnsetType = UNSET
+    archive: Raw | UnsetType = UNSET
 
 
 class HelloReject(Message, frozen=True, tag="HELLO_REJECT"):

@@ -18,6 +18,7 @@ from p2pchat.chat.keepalive import KeepAlive
 from p2pchat.chat.link import Closed, Ending, LinkOwner, LinkSettings, Talk
 from p2pchat.chat.messages import (
     Ack,
+    ArchiveOffer,
     Bye,
     ByeOk,
     Hello,
@@ -70,7 +71,9 @@ class ChatProtocol(LineOnlyReceiver):
         self._clock = clock
         self._settings = settings
         self._owner = owner
-        self._session = Session(settings.me, role, agent=settings.agent, expected=expected)
+        self._session = Session(
+            settings.me, role, agent=settings.agent, expected=expected, offer=settings.offer
+        )
         self._outbound = Outbound(
             max_messages=settings.queue_messages,
             max_bytes=settings.queue_bytes,
@@ -115,6 +118,10 @@ class ChatProtocol(LineOnlyReceiver):
     @property
     def agent(self) -> str:
         return self._session.peer_agent
+
+    @property
+    def archive(self) -> ArchiveOffer | None:
+        return self._session.peer_archive
 
     @property
     def ended(self) -> bool:

@@ -21,12 +21,12 @@ from p2pchat.chat.contacts import Contacts
 from p2pchat.chat.delivery import Deliveries
 from p2pchat.chat.factory import Admission, ChatServerFactory
 from p2pchat.chat.link import Closed, Ending, Link, LinkSettings, Talk
-from p2pchat.chat.messages import Send
+from p2pchat.chat.messages import ArchiveOffer, Send
 from p2pchat.chat.namesake import NamesakeWatch
 from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol
 from p2pchat.chat.router import Router
-from p2pchat.chat.session import Role
+from p2pchat.chat.session import Role, offer_nothing
 from p2pchat.chat.snapshots import link_infos, peer_infos
 from p2pchat.chat.switchboard import Switchboard
 from p2pchat.chat.wire import HANG_UP_TIMEOUT
@@ -42,8 +42,16 @@ AGENT = f"p2pchat/{__version__}"
 BACKLOG = 1024
 
 
+def _ignore_offer(host: str, offer: ArchiveOffer) -> None:
+    """Stand in for an archive that nobody keeps."""
+
+
 class ChatService(MultiService):
-    """All links of a node, and what goes over them."""
+    """All links of a node, and what goes over them.
+
+    `offer` is asked at each handshake what we tell a peer of our archive. `offered` is told, once
+    for each link that is up, the IP address of a peer and what it said of its own.
+    """
 
     log = Logger()
 
@@ -55,6 +63,9 @@ class ChatService(MultiService):
         me: PeerId,
         config: Config,
         report: Listener,
+        *,
+        offer: Callable[[], ArchiveOffer | None] = offer_nothing,
+        offered: Callable[[str, ArchiveOffer], None] = _ignore_offer,
     ) -> None:
         MultiService.__init__(self)
         self.me = me
@@ -65,12 +76,13 @@ class ChatService(MultiService):
         self._wall_clock = wall_clock
         self._config = config
         self._report = report
+        self._offered = offered
         self._port: IListeningPort | None = None
         self._leaving = False
         self._live: dict[ChatProtocol, None] = {}
         self._all_closed: Deferred[None] | None = None
         limits, connection = config.limits, config.connection
-        self._settings = _link_settings(me, config, rng, wall_clock)
+        self._settings = _link_settings(me, config, rng, wall_clock, offer)
         self._admission = Admission(
             limits.max_links, limits.max_links_per_ip, limits.max_handshakes_per_ip
         )
@@ -264,6 +276,8 @@ class ChatService(MultiService):
             peer.up = True
             self._report_up(peer, link)
         self._router.link_up(peer, link)
+        if link.archive is not None:
+            self._offered(link.address.host, link.archive)
 
     def link_down(self, peer: Peer, link: Link, closed: Closed) -> None:
         peer.left = closed.ending is Ending.PEER_LEFT
@@ -334,7 +348,11 @@ class ChatService(MultiService):
 
 
 def _link_settings(
-    me: PeerId, config: Config, rng: Random, wall_clock: Callable[[], datetime]
+    me: PeerId,
+    config: Config,
+    rng: Random,
+    wall_clock: Callable[[], datetime],
+    offer: Callable[[], ArchiveOffer | None],
 ) -> LinkSettings:
     return LinkSettings(
         me=me,
@@ -346,6 +364,7 @@ def _link_settings(
         queue_bytes=config.limits.queue_bytes,
         rng=rng,
         wall_clock=wall_clock,
+        offer=offer,
     )
 
 

@@ -19,16 +19,18 @@ we do not know are harmless and unheard once the other side has said HELLO. leav
 anywhere to LEAVING. Everything else is a RemoteProtocolError.
 """
 
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
 import msgspec
 
-from p2pchat.chat.codec import decode
+from p2pchat.chat.codec import decode, decode_offer, encode_offer
 from p2pchat.chat.messages import (
     FEATURES,
     Ack,
     AnyMessage,
+    ArchiveOffer,
     Bye,
     ByeOk,
     Hello,
@@ -91,14 +93,27 @@ _NEXT: Final[dict[State, dict[type, State]]] = {
 _HARMLESS: Final = (ByeOk, HelloOk, Unknown)
 
 
+def offer_nothing() -> ArchiveOffer | None:
+    """Stand in for the offer of a node without an archive."""
+    return None
+
+
 class Session:
     """One link's conversation.
 
-    `expected` is the peer that a dialler means to reach, if it has one in mind (2.7).
+    `expected` is the peer that a dialler means to reach, if it has one in mind (2.7). `offer` is
+    asked what we have of the archive when we introduce ourselves; `peer_archive` is what the peer
+    has, if it is modern and said so.
     """
 
     def __init__(
-        self, me: PeerId, role: Role, *, agent: str, expected: PeerId | None = None
+        self,
+        me: PeerId,
+        role: Role,
+        *,
+        agent: str,
+        expected: PeerId | None = None,
+        offer: Callable[[], ArchiveOffer | None] = offer_nothing,
     ) -> None:
         self.me = me
         self.role = role
@@ -106,7 +121,9 @@ class Session:
         self.agent = agent
         self.peer: PeerId | None = None
         self.peer_agent = ""
+        self.peer_archive: ArchiveOffer | None = None
         self.state = State.AWAIT_HELLO_OK if role is Role.DIALLER else State.AWAIT_HELLO
+        self._offer = offer
         self._moves = _NEXT[self.state]
 
     @property
@@ -116,7 +133,8 @@ class Session:
 
     def hello(self) -> Hello:
         """Return what the dialler says first."""
-        return Hello(self.me, features=FEATURES, agent=self.agent)
+        archive = encode_offer(self._offer())
+        return Hello(self.me, features=FEATURES, agent=self.agent, archive=archive)
 
     def receive(self, line: bytes) -> AnyMessage | None:
         """Read one line without its newline; return the message, or None if it is to be ignored.
@@ -143,7 +161,8 @@ class Session:
         if self.state is not State.AWAIT_DECISION:
             raise LocalProtocolError(f"nobody to accept in {self.state.name}")
         self._move(State.TALKING)
-        return HelloOk(self.me, features=FEATURES, agent=self.agent)
+        archive = encode_offer(self._offer() if self.modern else None)
+        return HelloOk(self.me, features=FEATURES, agent=self.agent, archive=archive)
 
     def leave(self, msg_id: str, reason: str) -> Bye:
         """Begin to leave; return the BYE to send."""
@@ -184,3 +203,4 @@ class Session:
         self.peer = peer
         if message.agent is not msgspec.UNSET:
             self.peer_agent = visible(message.agent, 64) or "?"
+            self.peer_archive = decode_offer(message.archive)

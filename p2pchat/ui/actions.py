@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from p2pchat.api import NodeApi, PeerInfo, RendezvousInfo, RttInfo, Status
+from p2pchat.api import NodeApi, PeerInfo, RttInfo
 from p2pchat.identity import PeerId, is_name, namespace_of
 from p2pchat.text import visible
+from p2pchat.ui.status import status_lines
 from p2pchat.ui.tables import duration, milliseconds, plural, table
-from p2pchat.ui.words import BLANKS, UsageError, only_word, shown, split_word
+from p2pchat.ui.words import UsageError, no_word, only_word, shown, split_word
 
 #: What `/log` takes.
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -64,14 +65,14 @@ class Actions:
     """The requests behind the commands; `partner` is whom `/msg` wrote to last."""
 
     def __init__(self, api: NodeApi) -> None:
-        self._api = api
+        self.api = api
         self.partner: PeerId | None = None
 
     async def peers(self, rest: str) -> Answer:
         target = only_word(rest) or "*"
         _check_target(target)
-        await self._api.discover()
-        found = [peer for peer in self._api.peers() if _is_in(peer, target)]
+        await self.api.discover()
+        found = [peer for peer in self.api.peers() if _is_in(peer, target)]
         if not found:
             return Answer(["no peers known" + _of(target)], found)
         head = ("peer", "state", "address", "kind", "seen", "rtt")
@@ -83,7 +84,7 @@ class Actions:
             raise UsageError("no peer and no text")
         if not text.strip():
             raise UsageError(f"no text for {shown(name)}")
-        self.partner = self._api.resolve(name)
+        self.partner = self.api.resolve(name)
         return await self.say(text)
 
     async def say(self, text: str) -> Answer:
@@ -92,7 +93,7 @@ class Actions:
             raise UsageError(
                 "no partner yet: write /msg PEER TEXT first, then plain text goes there too"
             )
-        msg_id = self._api.send(self.partner, text)
+        msg_id = self.api.send(self.partner, text)
         line = f"→ {shown(self.partner)}: {text}"
         return Answer([line], Sent(msg_id, self.partner))
 
@@ -103,14 +104,14 @@ class Actions:
         _check_target(target)
         if not text.strip():
             raise UsageError(f"no text for {shown(target)}")
-        msg_id, count = self._api.publish(target, text)
+        msg_id, count = self.api.publish(target, text)
         reach = plural(count, "peer") if count else "nobody: no peer is connected" + _of(target)
         line = f"→ {shown(target)}: {text} ({reach})"
         return Answer([line], Published(msg_id, target, count))
 
     async def conn(self, rest: str) -> Answer:
-        _check_empty(rest)
-        links = self._api.links()
+        no_word(rest)
+        links = self.api.links()
         if not links:
             return Answer(["no connections"], links)
         head = ("peer", "direction", "address", "kind", "agent", "age", "queued")
@@ -129,16 +130,16 @@ class Actions:
         return Answer(table(head, rows), links)
 
     async def rtt(self, rest: str) -> Answer:
-        _check_empty(rest)
-        found = [PeerRtt(peer.peer_id, peer.rtt) for peer in self._api.peers() if peer.rtt.count]
+        no_word(rest)
+        found = [PeerRtt(peer.peer_id, peer.rtt) for peer in self.api.peers() if peer.rtt.count]
         if not found:
             return Answer(["no round trip measured yet"], found)
         head = ("peer", "last", "mean", "p50", "p95", "count")
         return Answer(table(head, [_rtt_row(peer) for peer in found]), found)
 
     async def reconnect(self, rest: str) -> Answer:
-        _check_empty(rest)
-        count = self._api.reconnect()
+        no_word(rest)
+        count = self.api.reconnect()
         return Answer([f"dialling {plural(count, 'peer')}"], Redialled(count))
 
     async def log(self, rest: str) -> Answer:
@@ -146,23 +147,18 @@ class Actions:
         if level not in LOG_LEVELS:
             choice = f"choose {', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}"
             raise UsageError(f"{shown(rest)} is no level: {choice}" if level else choice)
-        self._api.set_log_level(level)
+        self.api.set_log_level(level)
         return Answer([f"logging from {level} on"], LogLevel(level))
 
     async def status(self, rest: str) -> Answer:
-        _check_empty(rest)
-        status = self._api.status()
-        return Answer(_status_lines(status), status)
+        no_word(rest)
+        status = self.api.status()
+        return Answer(status_lines(status), status)
 
     async def quit(self, rest: str) -> Answer:
-        _check_empty(rest)
-        self._api.leave()
+        no_word(rest)
+        self.api.leave()
         return Answer(["leaving"])
-
-
-def _check_empty(rest: str) -> None:
-    if rest.strip(BLANKS):
-        raise UsageError("takes no argument")
 
 
 def _check_target(target: str) -> None:
@@ -197,21 +193,3 @@ def _rtt_row(peer: PeerRtt) -> tuple[str, ...]:
     rtt = peer.rtt
     times = (milliseconds(value) for value in (rtt.last, rtt.mean, rtt.p50, rtt.p95))
     return (shown(peer.peer_id), *times, str(rtt.count))
-
-
-def _status_lines(status: Status) -> list[str]:
-    return [
-        f"{shown(status.peer_id)}, p2pchat {status.version}, up {duration(status.uptime)}",
-        f"listening on {status.host}:{status.port}",
-        f"{plural(status.peers, 'peer')}, {plural(status.links, 'link')}; under way: "
-        f"{plural(status.handshakes, 'handshake')}, {plural(status.pending, 'message')}",
-        *map(_rendezvous_line, status.rendezvous),
-        f"logging from {status.log_level} on to {status.log_file}",
-    ]
-
-
-def _rendezvous_line(server: RendezvousInfo) -> str:
-    ours = ", served by this node" if server.serving else ""
-    registered = "registered" if server.registered else "not registered"
-    found = plural(server.peers, "peer")
-    return f"rendezvous {server.address}{ours}: {server.state}, {registered}, {found}"

@@ -1,28 +1,14 @@
 """The catalogue of commands: how each is written, what it does, what its argument can be."""
 
-from collections.abc import Awaitable, Callable
 from difflib import get_close_matches
-from typing import Literal, NamedTuple
 
 import msgspec
 
 from p2pchat.errors import RequestError
 from p2pchat.ui.actions import Actions, Answer
+from p2pchat.ui.archive_catalogue import ARCHIVE_COMMANDS
+from p2pchat.ui.entry import Command
 from p2pchat.ui.words import only_word, shown
-
-#: What a command's first argument names, for completion.
-Argument = Literal["nothing", "peer", "target", "level", "command"]
-
-
-class Command(NamedTuple):
-    """One command: how it is written, what it does and how it is carried out."""
-
-    name: str
-    usage: str
-    summary: str
-    details: tuple[str, ...]
-    argument: Argument
-    run: Callable[[Actions, str], Awaitable[Answer]]
 
 
 class CommandHelp(msgspec.Struct, frozen=True):
@@ -60,7 +46,8 @@ def _help_data(command: Command) -> CommandHelp:
 _SLASH = "Plain text goes to whom you wrote last with /msg; //TEXT sends /TEXT."
 _MARKS = "Marks of what you send: … waits, ✓ sent, ✓✓ delivered, ✗ not delivered and why."
 _TARGET = "* means all peers, #NS those of one namespace; with blanks in double quotes."
-_FOOTNOTES = (_SLASH, _MARKS)
+_CLASSIC = "With --classic-commands a plain console takes some without the slash: /help help."
+_FOOTNOTES = (_SLASH, _MARKS, _CLASSIC)
 
 _TABLE = (
     Command(
@@ -111,6 +98,7 @@ _TABLE = (
         "nothing",
         Actions.reconnect,
     ),
+    *ARCHIVE_COMMANDS,
     Command(
         "/log",
         "/log LEVEL",
@@ -129,7 +117,17 @@ _TABLE = (
         Actions.quit,
     ),
     Command(
-        "/help", "/help [COMMAND]", "show the commands, or all about one", (), "command", _help
+        "/help",
+        "/help [COMMAND]",
+        "show the commands, or all about one",
+        (
+            "Started with --classic-commands, a plain console takes these words without a slash:",
+            "help peers hist req val status debug, chat TEXT, connect HOST",
+            "Each is a line of its own, in lower case; everything else is a message.",
+            "peers means /archive; debug means /log DEBUG or, if it is that already, /log INFO.",
+        ),
+        "command",
+        _help,
     ),
 )
 

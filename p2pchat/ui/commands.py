@@ -12,7 +12,8 @@ from p2pchat.errors import RequestError
 from p2pchat.identity import PeerId
 from p2pchat.text import visible
 from p2pchat.ui.actions import Actions
-from p2pchat.ui.catalogue import COMMANDS, Command, find_command
+from p2pchat.ui.catalogue import COMMANDS, find_command
+from p2pchat.ui.entry import Command
 from p2pchat.ui.words import BLANKS, UsageError
 
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from p2pchat.api import NodeApi
 from p2pchat.identity import PeerId, name_of, namespace_of
 from p2pchat.ui.actions import LOG_LEVELS
-from p2pchat.ui.catalogue import COMMANDS, Argument, Command
+from p2pchat.ui.catalogue import COMMANDS
 from p2pchat.ui.commands import parse
+from p2pchat.ui.entry import Argument, Command
 from p2pchat.ui.words import BLANKS, quoted, shown, unescaped
 
 _OPEN_QUOTE = re.compile(r'"(?:[^"\\]|\\.)*')
@@ -55,7 +56,7 @@ def _half_word(text: str) -> str | None:
 
 
 def _with_blank(command: Command) -> str:
-    return command.name if command.argument == "nothing" else command.name + " "
+    return command.name if command.usage == command.name else command.name + " "
 
 
 def _values(argument: Argument, part: str, api: NodeApi) -> Iterable[tuple[str, str]]:

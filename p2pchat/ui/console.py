@@ -65,19 +65,26 @@ def make_console(
     now: Callable[[], datetime],
     stdin: TextIO | None,
     stdout: TextIO | None,
+    *,
+    classic: bool = False,
 ) -> IService:
     """Make the console that `choose_console` chose, as a service.
 
     It subscribes to the node's events when it starts, and stops when all its output is written, or
     after 2 s. stdin and stdout are those that the process began with. `now` is the time in UTC and
-    is called from threads too. The prompt keeps its history in data_dir.
+    is called from threads too. The prompt keeps its history in data_dir. `classic` makes commands
+    of the words of an earlier program (see `classic.py`); StartError if the console is not a plain
+    one.
     """
     if kind == "none":
         return Service()
+    if classic and kind != "plain":
+        raise StartError(f"--classic-commands needs --console plain; this console is {kind}")
     if kind == "tty":
         return _make_tty(reactor, api, data_dir, environ, now, stdin, stdout)
     form = JsonFormat() if kind == "json" else PlainFormat()
-    return StreamConsole(reactor, api, form, now, _readable(stdin), _writable(stdout))
+    streams = _readable(stdin), _writable(stdout)
+    return StreamConsole(reactor, api, form, now, *streams, classic=classic)
 
 
 def _make_tty(

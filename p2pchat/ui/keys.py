@@ -35,6 +35,11 @@ STYLE = Style.from_dict(
         "sent": "ansigreen",
         "delivered": "ansigreen bold",
         "failed": "ansired bold",
+        "archive": "ansimagenta bold",
+        "mining": "dim",
+        "archived": "ansigreen",
+        "confirmed": "ansigreen bold",
+        "displaced": "ansiyellow",
         "warning": "ansiyellow",
         "error": "ansired",
     }

@@ -1,27 +1,37 @@
-"""Messages of ours that did not end yet, so that a view can tell what became of each."""
+"""What we said and what did not end yet, so that a view can tell what became of each."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from p2pchat.events import DeliveryChanged
+#: What a message is known by: its msg_id, or the chat_id of a chat of the archive.
+Key = str | int
+
+_ENDS = ("delivered", "failed", "confirmed")
 
 
 class Message(NamedTuple):
-    """A message to one peer: when it was written, how it reads, its state ("" at first)."""
+    """A message to one peer, or a chat of the archive.
+
+    When it was written, how it reads, its state ("" at first), and what there is to say about that.
+    """
 
     time: datetime
     text: str
     state: str = ""
-    reason: str = ""
+    note: str = ""
+
+    @property
+    def ended(self) -> bool:
+        return self.state in _ENDS
 
 
 class Outgoing:
-    """Messages by msg_id, oldest first, at most `limit`."""
+    """Messages and chats, oldest first, at most `limit`."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._messages: dict[str, Message] = {}
+        self._messages: dict[Key, Message] = {}
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self._messages.values())
@@ -29,24 +39,38 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def add(self, msg_id: str, message: Message) -> Message | None:
+    def add(self, key: Key, message: Message) -> Message | None:
         """Follow a message from now on; return the one that is given up for it, if any."""
-        self._messages[msg_id] = message
+        self._messages[key] = message
         if len(self._messages) <= self._limit:
             return None
         return self._messages.pop(next(iter(self._messages)))
 
-    def move_on(self, event: DeliveryChanged) -> Message | None:
-        """Note a delivery state and return the message with it; forget it if it ended.
+    def move_on(self, key: Key, state: str, note: str = "") -> Message | None:
+        """Note a state and return the message with it; forget it if it ended.
 
         None means that the message is not known here.
         """
-        message = self._messages.get(event.msg_id)
+        message = self._messages.get(key)
         if message is None:
             return None
-        message = message._replace(state=event.state, reason=event.reason)
-        if event.state == "sent":
-            self._messages[event.msg_id] = message
+        message = message._replace(state=state, note=note)
+        if message.ended:
+            del self._messages[key]
         else:
-            del self._messages[event.msg_id]
+            self._messages[key] = message
         return message
+
+    def take_archived(self, before: datetime) -> list[Message]:
+        """Forget and return the chats written before then that stand in our archive.
+
+        A node that is alone has nobody who could confirm them.
+        """
+        found = {
+            key: message
+            for key, message in self._messages.items()
+            if message.state == "archived" and message.time < before
+        }
+        for key in found:
+            del self._messages[key]
+        return list(found.values())

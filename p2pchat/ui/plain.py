@@ -2,12 +2,14 @@
 
 from datetime import datetime, tzinfo
 
+from p2pchat.api import ChatInfo
 from p2pchat.events import DeliveryChanged, Event
 from p2pchat.text import visible
 from p2pchat.ui.actions import Sent
 from p2pchat.ui.commands import Reply
+from p2pchat.ui.marks import MARKS
 from p2pchat.ui.outgoing import Message, Outgoing
-from p2pchat.ui.views import MARKS, Line, event_line, plain, reply_lines, stamped
+from p2pchat.ui.views import Line, event_lines, plain, reply_lines, stamped
 from p2pchat.ui.words import shown
 
 _EXCERPT = 80
@@ -19,7 +21,7 @@ class PlainFormat:
     """Writes events and replies as text, with the time of day in zone (None: this machine's).
 
     The reply to a message that was taken is no line of its own: its delivery states are, each with
-    the beginning of the text.
+    the beginning of the text. So it is with a chat of the archive.
     """
 
     def __init__(self, zone: tzinfo | None = None) -> None:
@@ -27,12 +29,15 @@ class PlainFormat:
         self._outgoing = Outgoing(_MAX_OUTGOING)
 
     def event(self, event: Event) -> bytes:
-        """Write an event as one line."""
-        line = self._delivery(event) if isinstance(event, DeliveryChanged) else event_line(event)
-        return self._written([line], event.time)
+        """Write an event as lines; there is none if another event tells the same."""
+        if isinstance(event, DeliveryChanged):
+            return self._written([self._delivery(event)], event.time)
+        return self._written(event_lines(event), event.time)
 
     def reply(self, reply: Reply, time: datetime) -> bytes:
         """Write a reply, a line for each of its lines."""
+        if isinstance(reply.data, ChatInfo):
+            return b""
         if not isinstance(reply.data, Sent):
             return self._written(reply_lines(reply), time)
         text = visible(reply.lines[0], _EXCERPT)
@@ -40,11 +45,12 @@ class PlainFormat:
         return b""
 
     def _delivery(self, event: DeliveryChanged) -> Line:
-        message = self._outgoing.move_on(event)
+        message = self._outgoing.move_on(event.msg_id, event.state)
         text = message.text if message else f"→ {shown(event.to)}"
         why = f" ({visible(event.reason)})" if event.reason else ""
         return [("", f"{MARKS[event.state]} {_STATES[event.state]} {text}{why}")]
 
     def _written(self, lines: list[Line], time: datetime) -> bytes:
-        text = "".join(plain(stamped(line, time, self._zone)) + "\n" for line in lines)
+        stamp = plain(stamped([], time, self._zone))  # once: a reply can have very many lines
+        text = "".join(f"{stamp}{plain(line)}\n" for line in lines)
         return text.encode("utf-8", "replace")

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from p2pchat.api import NodeApi
 from p2pchat.events import Event, Notice
+from p2pchat.ui.classic import slashed
 from p2pchat.ui.commands import Reply, failure
 from p2pchat.ui.dialogue import Dialogue
 from p2pchat.ui.lines import LINE_LIMIT
@@ -40,7 +41,8 @@ class StreamConsole(Service):
     """Carries out the lines of an input one after another and writes what happens.
 
     At the end of input it waits for what is under way, then leaves. Without an input (None) there
-    are no commands and no end. `now` tells the time in UTC; it is called from a thread too.
+    are no commands and no end. `now` tells the time in UTC; it is called from a thread too. With
+    `classic` the words of an earlier program are commands too.
     """
 
     _log = Logger()
@@ -53,10 +55,13 @@ class StreamConsole(Service):
         now: Callable[[], datetime],
         input_fd: int | None,
         output_fd: int,
+        *,
+        classic: bool = False,
     ) -> None:
         self._api = api
         self._form = form
         self._now = now
+        self._classic = classic
         self._dialogue = Dialogue(api, self)
         self._input = None if input_fd is None else LineInput(input_fd, reactor, self)
         self._output = LineOutput(output_fd, reactor, self._describe_loss, self._output_gone)
@@ -90,10 +95,10 @@ class StreamConsole(Service):
 
     async def line_received(self, line: str | None) -> None:
         """Carry out a line; a line that was too long gets a reply that says so."""
-        if line is not None:
-            await self._dialogue.execute(line)
-        else:
+        if line is None:
             self.show_reply("", failure("", f"a line over {LINE_LIMIT} bytes was not carried out"))
+        else:
+            await self._dialogue.execute(slashed(line, self._api) if self._classic else line)
 
     def input_ended(self) -> None:
         """Let what is under way end, then leave."""

@@ -46,3 +46,33 @@ def milliseconds(value: float | None) -> str:
 def plural(count: int, noun: str) -> str:
     """Write a count with its noun: `1 peer`, `2 peers`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def data_size(count: int) -> str:
+    """Write a number of bytes: `512 B`, `1.5 KiB`, `64 MiB`."""
+    size = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{_short(size)} {unit}"
+        size /= 1024
+    return f"{_short(size)} GiB"
+
+
+def figure(value: float) -> str:
+    """Write a large number roughly: `812`, `480 thousand`, `1.3 million`."""
+    for word, size in ((" million", 1e6), (" thousand", 1e3)):
+        if value >= size:
+            return _short(value / size) + word
+    return _short(value)
+
+
+def timed(seconds: float) -> str:
+    """Write how long something took: `0.05 s`, `3.2 s`, and from a minute on as `duration`."""
+    if seconds >= 60:
+        return duration(seconds)
+    return "under 0.01 s" if seconds < 0.01 else f"{seconds:.2g} s"
+
+
+def _short(value: float) -> str:
+    """Write a number with one decimal if it is below ten and has one."""
+    return f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}"

@@ -1,25 +1,27 @@
 """The console on a terminal: a prompt with completion and history, and what happens above it."""
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from p2pchat.api import NodeApi
-from p2pchat.events import DeliveryChanged, Event, MessageReceived, Notice, PeerDown, PeerUp
+from p2pchat.api import ChatInfo, NodeApi
+from p2pchat.events import ChatChanged, DeliveryChanged, Event, Notice
 from p2pchat.text import visible
 from p2pchat.ui.actions import Sent
 from p2pchat.ui.commands import Reply, parse
 from p2pchat.ui.completion import Candidate, candidates
 from p2pchat.ui.dialogue import Dialogue
-from p2pchat.ui.outgoing import Message, Outgoing
+from p2pchat.ui.marks import chat_note
+from p2pchat.ui.outgoing import Key, Message, Outgoing
 from p2pchat.ui.prompt import PromptListener, Scene
 from p2pchat.ui.stdio import Reactor
 from p2pchat.ui.tables import plural
-from p2pchat.ui.views import Line, delivery_line, event_line, reply_lines, stamped
+from p2pchat.ui.tally import Tally
+from p2pchat.ui.views import Line, delivery_line, event_line, event_lines, reply_lines, stamped
 from p2pchat.ui.words import shown
 
 #: Longest wait for the terminal when the node stops, in seconds.
@@ -27,7 +29,10 @@ CLOSE_TIMEOUT = 2.0
 
 _MAX_OUTGOING = 200
 _MAX_ABOVE = 3
-_MESSAGES = ("", "/msg", "/pub")
+_MESSAGES = ("", "/msg", "/pub", "/chat")
+
+#: How long a chat waits above the prompt for a peer to confirm it, if it stands in our archive.
+_CONFIRMATION_TIME = timedelta(seconds=30)
 
 
 class PromptLike(Protocol):
@@ -43,9 +48,10 @@ class PromptLike(Protocol):
 class TtyConsole(Service):
     """Carries out what is typed at a prompt and shows what happens above it.
 
-    A message of ours stays above the prompt with its delivery mark until it is delivered or failed;
-    then it is printed once, with the time it was written. `now` tells the time in UTC; it is called
-    from a thread too.
+    A message of ours stays above the prompt with its delivery mark until it is delivered or failed,
+    a chat of the archive until a peer confirmed it, or for 30 s and until it stands in ours; then
+    it is printed once, with the time it was written. `now` tells the time in UTC; it is called from
+    a thread too.
     """
 
     _log = Logger()
@@ -67,8 +73,7 @@ class TtyConsole(Service):
         self._prompt_started = False
         self._closed: Deferred[None] = Deferred()
         self._outgoing = Outgoing(_MAX_OUTGOING)
-        self._connected: set[str] = set()
-        self._unread = 0
+        self._tally = Tally(api.peer_id)
 
     def startService(self) -> None:
         """Subscribe to the node's events; the prompt appears when the reactor runs."""
@@ -93,26 +98,26 @@ class TtyConsole(Service):
     def show_event(self, event: Event) -> None:
         match event:
             case DeliveryChanged():
-                self._delivery(event)
-            case MessageReceived():
-                self._unread += 1
-                self._print(event_line(event), event.time)
+                self._move_on(event, event.msg_id, event.state, event.reason)
+            case ChatChanged():
+                self._move_on(event, event.chat_id, event.state, chat_note(event))
             case _:
-                self._count(event)
-                self._print(event_line(event), event.time)
+                self._tally.count(event)
+                self._print_event(event)
         self._show_scene()
 
     def show_reply(self, typed: str, reply: Reply) -> None:
         now = self._now()
-        if isinstance(reply.data, Sent):
-            given_up = self._outgoing.add(reply.data.msg_id, Message(now, reply.lines[0]))
-            if given_up:
-                self._print_message(given_up)
-        else:
-            if reply.error and _is_message(typed):
-                self._echo(typed)
-            for line in reply_lines(reply):
-                self._print(line, now)
+        match reply.data:
+            case Sent(msg_id=msg_id):
+                self._follow(msg_id, Message(now, reply.lines[0]))
+            case ChatInfo(state=state) as chat:
+                self._follow(chat.chat_id, Message(now, reply.lines[0], state, chat_note(chat)))
+            case _:
+                if reply.error and _is_message(typed):
+                    self._echo(typed)
+                for line in reply_lines(reply):
+                    self._print(line, now)
         self._show_scene()
 
     def line_entered(self, text: str) -> None:
@@ -153,7 +158,7 @@ class TtyConsole(Service):
     def _entered(self, text: str) -> None:
         if not self.running:
             return
-        self._unread = 0
+        self._tally.read()
         if text.strip() and not _is_message(text):
             self._echo(text)
         self._dialogue.execute(text)
@@ -162,42 +167,47 @@ class TtyConsole(Service):
     def _echo(self, text: str) -> None:
         self._print([("class:typed", f"> {visible(text)}")], self._now())
 
-    def _delivery(self, event: DeliveryChanged) -> None:
-        message = self._outgoing.move_on(event)
+    def _follow(self, key: Key, message: Message) -> None:
+        given_up = self._outgoing.add(key, message)
+        if given_up:
+            self._print_message(given_up)
+
+    def _move_on(self, event: Event, key: Key, state: str, note: str) -> None:
+        message = self._outgoing.move_on(key, state, note)
         if message is None:
-            self._print(event_line(event), event.time)
-        elif event.state != "sent":
+            self._print_event(event)
+        elif message.ended:
             self._print_message(message)
 
-    def _count(self, event: Event) -> None:
-        if isinstance(event, PeerUp):
-            self._connected.add(event.peer_id)
-        elif isinstance(event, PeerDown):
-            self._connected.discard(event.peer_id)
+    def _print_event(self, event: Event) -> None:
+        for line in event_lines(event):
+            self._print(line, event.time)
 
     def _print_message(self, message: Message) -> None:
-        self._print(delivery_line(message.text, message.state, message.reason), message.time)
+        self._prompt.print(self._line_of(message))
+
+    def _line_of(self, message: Message) -> Line:
+        line = delivery_line(message.text, message.state, message.note)
+        return stamped(line, message.time, self._zone)
 
     def _print(self, line: Line, time: datetime) -> None:
         self._prompt.print(stamped(line, time, self._zone))
 
     def _show_scene(self) -> None:
+        for chat in self._outgoing.take_archived(self._now() - _CONFIRMATION_TIME):
+            self._print_message(chat)
         partner = self._dialogue.partner
-        toolbar = (shown(self._api.peer_id), f"{len(self._connected)} connected")
         self._prompt.show(
             Scene(
                 above=self._above(),
                 partner=shown(partner) if partner else "",
-                toolbar=" | ".join((*toolbar, f"{self._unread} unread")),
+                toolbar=str(self._tally),
             )
         )
 
     def _above(self) -> tuple[Line, ...]:
         messages = list(self._outgoing)
-        lines = [
-            stamped(delivery_line(message.text, message.state), message.time, self._zone)
-            for message in messages[-_MAX_ABOVE:]
-        ]
+        lines = [self._line_of(message) for message in messages[-_MAX_ABOVE:]]
         more = len(messages) - len(lines)
         note: list[Line] = [[("class:waiting", f"{plural(more, 'message')} before")]]
         return (*(note if more else []), *lines)

@@ -5,9 +5,13 @@ Whatever comes from outside passes through `visible`, so that a text of several 
 with its line ends as escapes, and nothing moves the cursor (docs/protocols.md, 2.12).
 """
 
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
 from p2pchat.events import (
+    ArchiveGrew,
+    ArchivePeerChanged,
+    ChatChanged,
     DeliveryChanged,
     Event,
     MessageReceived,
@@ -18,22 +22,38 @@ from p2pchat.events import (
 )
 from p2pchat.text import visible
 from p2pchat.ui.commands import Reply
+from p2pchat.ui.marks import CHAIN, MARKS, chat_note, chat_text
+from p2pchat.ui.tables import plural
 from p2pchat.ui.words import shown
 
 Fragment = tuple[str, str]
 Line = list[Fragment]
 
-#: Delivery marks; a message that waits for its link has none of them yet.
-MARKS = {"": "…", "sent": "✓", "delivered": "✓✓", "failed": "✗"}
+#: How many new chats an event has the texts of; if it has as many, there may be more.
+_MAX_NEW_CHATS = 20
 
 _NOTICE_MARKS = {"info": "·", "warning": "!", "error": "!!"}
 
 
+def event_lines(event: Event) -> list[Line]:
+    """Make the lines of an event, without its time; none if another event tells the same."""
+    match event:
+        case ArchiveGrew(source="mined"):
+            return []  # the chat's own event tells it
+        case ArchiveGrew(source="file"):
+            return [_notice(f"the archive has {plural(event.height, 'chat')}, read from its file")]
+        case ArchiveGrew():
+            return [*_reorganisation(event), *_new_chats(event)]
+        case ChatChanged(state="confirmed") if event.confirmations > 1:
+            return []  # the first peer's confirmation is what matters
+    return [event_line(event)]
+
+
 def event_line(event: Event) -> Line:
-    """Make the line of an event, without its time."""
+    """Make the line of an event that has one, without its time."""
     match event:
         case Ready():
-            return [("class:notice", f"· {_ready(event)}")]
+            return _notice(_ready(event))
         case PeerUp():
             return [("class:up", f"+ {shown(event.peer_id)} {_how(event)}")]
         case PeerDown():
@@ -42,17 +62,24 @@ def event_line(event: Event) -> Line:
             return _message(event)
         case DeliveryChanged():
             return delivery_line(f"→ {shown(event.to)}", event.state, event.reason)
+        case ChatChanged():
+            return delivery_line(chat_text(event.text), event.state, chat_note(event))
+        case ArchivePeerChanged():
+            return _archive_peer(event)
         case Notice():
             text = f"{_NOTICE_MARKS[event.level]} {visible(event.text)}"
             return [(f"class:{event.level}", text)]
-    return [("class:notice", f"· {type(event).__name__}")]
+    return _notice(type(event).__name__)
 
 
-def delivery_line(text: str, state: str, reason: str = "") -> Line:
-    """Make the line of a message of ours: its mark, the text and why it failed."""
-    line = [(f"class:{state or 'waiting'}", MARKS[state]), ("class:own", " " + visible(text))]
+def delivery_line(text: str, state: str, note: str = "") -> Line:
+    """Make the line of what we said: its mark, the text and a note, such as why it failed."""
+    style = f"class:{state or 'waiting'}"
+    line = [(style, MARKS[state]), ("class:own", " " + visible(text))]
     if state == "failed":
-        line.append(("class:failed", f" (not delivered: {visible(reason)})"))
+        note = f"not delivered: {note}"
+    if note:
+        line.append((style, f" ({visible(note)})"))
     return line
 
 
@@ -72,6 +99,10 @@ def plain(line: Line) -> str:
     return "".join(text for _, text in line)
 
 
+def _notice(text: str) -> Line:
+    return [("class:notice", f"· {text}")]
+
+
 def _ready(event: Ready) -> str:
     return f"{shown(event.peer_id)} listens on {visible(event.host)}:{event.port}; try /help"
 
@@ -89,3 +120,37 @@ def _message(event: MessageReceived) -> Line:
         line.append(("class:target", f" to {shown(event.to)}"))
     line.append(("", f": {visible(event.text)}"))
     return line
+
+
+def _reorganisation(event: ArchiveGrew) -> list[Line]:
+    if not event.reorganised:
+        return []
+    gone = "chat" if event.dropped == 1 else f"{event.dropped} chats"
+    text = f"a longer archive, via {shown(event.source)}, replaced our last {gone}"
+    return [[("class:warning", f"! {text}; it has {plural(event.height, 'chat')}")]]
+
+
+def _new_chats(event: ArchiveGrew) -> Iterator[Line]:
+    """Show new chats like messages; who wrote them nobody knows, only who passed them on."""
+    source = shown(event.source)
+    if len(event.chats) >= _MAX_NEW_CHATS:
+        yield _notice(f"{event.height} chats now, via {source}; the newest of them:")
+    for height, text in enumerate(event.chats, event.height - len(event.chats) + 1):
+        yield [
+            ("class:archive", f"{CHAIN} {height}"),
+            ("class:target", f" via {source}"),
+            ("", f": {visible(text)}"),
+        ]
+
+
+def _archive_peer(event: ArchivePeerChanged) -> Line:
+    peer = f"archive peer {shown(event.address)}"
+    height = "" if event.height is None else f", {plural(event.height, 'chat')}"
+    why = f": {visible(event.reason)}" if event.reason else ""
+    match event.state:
+        case "connected":
+            return [("class:up", f"+ {peer}{height}{why}")]
+        case "lost":
+            return [("class:down", f"- {peer} is gone{why}")]
+        case "paused":
+            return [("class:warning", f"! {peer} is ignored for a while{why}")]

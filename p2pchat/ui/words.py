@@ -46,6 +46,12 @@ def only_word(text: str) -> str:
     return word
 
 
+def no_word(text: str) -> None:
+    """Make sure that text has no word; raises UsageError if it has one."""
+    if text.strip(BLANKS):
+        raise UsageError("takes no argument")
+
+
 def unescaped(text: str) -> str:
     """Resolve the backslashes of what stood between quotes."""
     return _ESCAPED.sub(r"\1", text)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.chat.messages import ArchiveOffer
 from p2pchat.chat.service import ChatService
 from p2pchat.config import make_config
 from p2pchat.events import DeliveryChanged, Event, MessageReceived, PeerDown, PeerUp
@@ -46,8 +47,14 @@ class ChatNode:
         self.sent: list[str] = []
         #: Called with each event behind its record, as a front end would be.
         self.listener: Callable[[Event], None] = lambda event: None
+        #: What it says of its archive, and what it was told of others, with their IP addresses.
+        self.offer: ArchiveOffer | None = None
+        self.offered: list[tuple[str, ArchiveOffer]] = []
         self.chat = ChatService(
-            world.machine(ip), Random(name), self._wall_clock, self.peer_id, config, self._report
+            *(world.machine(ip), Random(name), self._wall_clock),
+            *(self.peer_id, config, self._report),
+            offer=lambda: self.offer,
+            offered=lambda *offer: self.offered.append(offer),
         )
         self.chat.listen(any_port=any_port)
         self.address = Address(ip, self.chat.local.port)

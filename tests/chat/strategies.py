@@ -3,12 +3,14 @@
 import itertools
 import json
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from p2pchat.chat.messages import (
     Ack,
+    ArchiveOffer,
     Bye,
     ByeOk,
     Hello,
@@ -29,6 +31,15 @@ timestamps = st.none() | text | st.floats(allow_nan=False, allow_infinity=False)
 ttls = st.integers(-(2**63), 2**63 - 1)
 features = st.lists(text, max_size=5).map(tuple)
 agents = st.just(UNSET) | text
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=6,
+)
+offers = st.builds(
+    ArchiveOffer, st.integers(1, 65535), st.integers(0, 2**32 - 1), st.text("0af", max_size=32)
+)
+archives = st.just(UNSET) | (offers | _json).map(msgspec.json.encode).map(Raw)
 
 _introduction = {
     "peer_id": text,
@@ -36,6 +47,7 @@ _introduction = {
     "features": features,
     "ttl": ttls,
     "agent": agents,
+    "archive": archives,
 }
 _routed = {"msg_id": ids, "src": text, "dst": text, "ttl": ttls}
 _clocked = {"msg_id": ids, "timestamp": timestamps, "ttl": ttls}
@@ -55,11 +67,6 @@ messages: SearchStrategy[Message] = st.one_of(
     st.builds(ByeOk, **_routed),
 )
 
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | text,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
-    max_leaves=6,
-)
 _types = st.sampled_from(
     [
         "HELLO",
@@ -83,6 +90,7 @@ _fields = st.sampled_from(
         "features",
         "ttl",
         "agent",
+        "archive",
         "msg_id",
         "timestamp",
         "src",

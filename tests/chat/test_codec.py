@@ -20,10 +20,18 @@ WRONG: dict[str, list[Any]] = {
     "truth": [0, 1, "true", None, [], {}],
     "list of texts": ["ack", 1, None, {}, [1], [None], [["ack"]]],
     "time": [True, [], {}],
+    "anything": [],
 }
-TEXT, NUMBER, TRUTH, TEXTS, TIME = WRONG
+TEXT, NUMBER, TRUTH, TEXTS, TIME, ANYTHING = WRONG
 
-_INTRODUCTION = {"peer_id": TEXT, "version": TEXT, "features": TEXTS, "ttl": NUMBER, "agent": TEXT}
+_INTRODUCTION = {
+    "peer_id": TEXT,
+    "version": TEXT,
+    "features": TEXTS,
+    "ttl": NUMBER,
+    "agent": TEXT,
+    "archive": ANYTHING,
+}
 _CLOCKED = {"msg_id": TEXT, "timestamp": TIME, "ttl": NUMBER}
 _ROUTED = {"msg_id": TEXT, "src": TEXT, "dst": TEXT, "ttl": NUMBER}
 
@@ -41,7 +49,14 @@ FIELDS = {
     "BYE": {**_ROUTED, "reason": TEXT},
     "BYE_OK": _ROUTED,
 }
-VALID: dict[str, Any] = {TEXT: "x", NUMBER: 1, TRUTH: True, TEXTS: ["ack"], TIME: 1.5}
+VALID: dict[str, Any] = {
+    TEXT: "x",
+    NUMBER: 1,
+    TRUTH: True,
+    TEXTS: ["ack"],
+    TIME: 1.5,
+    ANYTHING: None,
+}
 
 
 def valid(kind: str) -> dict[str, Any]:

@@ -20,11 +20,14 @@ _CLEAN = (0, -signal.SIGTERM)
 class Node:
     """A running node.
 
-    Every line on its standard output must be an event, and nothing may come on standard error.
+    Every line on its standard output must be an event, and nothing may come on standard error. It
+    has an archive only if an option says where, for all that have one share it.
     """
 
     def __init__(self, home: Path, *options: str) -> None:
         self.home = home
+        if not any(option.startswith("--archive-") for option in options):
+            options = (*options, "--no-archive")
         self._errors = (home / "stderr").open("w+b")
         self._process = subprocess.Popen(
             twistd("p2pchat", "--console", "json", *options),

@@ -21,7 +21,7 @@ class PlainCase(NetworkCase):
     def options(self, name: str) -> tuple[str, ...]:
         server = f"{HERE}:{self.rendezvous}"
         place = ("--bind", HERE, "--port", str(free_port()), "--rendezvous", server)
-        return ("p2pchat", "--name", name, *place)
+        return ("p2pchat", "--name", name, "--no-archive", *place)
 
 
 class PipeTests(PlainCase):

@@ -14,7 +14,7 @@ class TerminalTests(NetworkCase):
     def open(self, *options: str) -> TerminalSession:
         """Start alice and wait for the prompt."""
         place = ("--bind", HERE, "--port", str(free_port()))
-        options = ("p2pchat", "--name", "alice", *place, *options)
+        options = ("p2pchat", "--name", "alice", "--no-archive", *place, *options)
         session = TerminalSession(self.home("alice"), *options)
         self.addCleanup(session.close)
         session.wait_for_line("alice@CIC listens on")

@@ -7,7 +7,7 @@ from random import Random
 
 from twisted.logger import LogLevel
 
-from p2pchat.config import Config, Connection, Peer, Rendezvous
+from p2pchat.config import Archive, Config, Connection, Peer, Rendezvous
 from p2pchat.events import DeliveryChanged, Event, MessageReceived, PeerDown, PeerUp
 from p2pchat.identity import PeerId, make_peer_id
 from p2pchat.node import Node
@@ -51,6 +51,7 @@ class SimulatedNode:
             peer=Peer(name=self.name, port=4000),
             rendezvous=Rendezvous(host="127.0.0.1" if self.ip == RENDEZVOUS else RENDEZVOUS),
             connection=self.connection,
+            archive=Archive(enabled=False),
         )
         rng = Random(self.network.random.random())
         self.node = Node(host, rng, self._wall_clock, config, SilentLogs(), lambda: None)

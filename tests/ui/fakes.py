@@ -14,6 +14,7 @@ from p2pchat.api import LinkInfo, PeerInfo, RendezvousInfo, RttInfo, Status
 from p2pchat.errors import RequestError
 from p2pchat.events import Event, Listener
 from p2pchat.identity import PeerId, name_of
+from tests.ui.fake_archive import FakeArchive
 
 NOON = datetime(2025, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -93,6 +94,8 @@ class FakeNode:
         self.settling: Deferred[bool] = succeed(True)
         self.refusal: Exception | None = None
         self.events_of_send: list[Event] = []
+        self.known_status = STATUS
+        self.known_archive: FakeArchive | None = FakeArchive()
 
     def report(self, event: Event) -> None:
         """Tell all listeners of an event."""
@@ -109,7 +112,13 @@ class FakeNode:
         return list(self.known_links)
 
     def status(self) -> Status:
-        return STATUS
+        return self.known_status
+
+    @property
+    def archive(self) -> FakeArchive:
+        if self.known_archive is None:
+            raise RequestError("this node runs without an archive")
+        return self.known_archive
 
     def discover(self) -> "Deferred[None]":
         self.calls.append(("discover",))

@@ -31,6 +31,7 @@ class CompletionTests(SynchronousTestCase):
             self.assertEqual([found.rstrip() for found in self.texts(text)], expected, text)
         self.assertEqual(self.texts("/pub"), ["/pub "])
         self.assertEqual(self.texts("/quit"), ["/quit"])
+        self.assertEqual(self.texts("/conn"), ["/conn", "/connect "])
 
     def test_peers_by_name_where_it_is_unique_else_by_id(self) -> None:
         cases = {
@@ -65,10 +66,22 @@ class CompletionTests(SynchronousTestCase):
 
     def test_levels_and_commands(self) -> None:
         self.assertEqual(self.texts("/log w"), ["WARNING "])
-        self.assertEqual(self.texts("/help re"), ["reconnect "])
+        self.assertEqual(self.texts("/help re"), ["reconnect ", "req "])
 
     def test_nothing_else(self) -> None:
-        for text in ("", "bo", "//p", "/conn ", "/msg bob b", '/msg "bob" ', "/xyzzy b", "a /p"):
+        for text in (
+            "",
+            "bo",
+            "//p",
+            "/conn ",
+            "/chat ",
+            "/hist ",
+            "/connect ",
+            "/msg bob b",
+            '/msg "bob" ',
+            "/xyzzy b",
+            "a /p",
+        ):
             self.assertEqual(self.texts(text), [], text)
 
     def test_notes_tell_more(self) -> None:

@@ -104,11 +104,9 @@ class InspectTests(StreamsCase):
 
 
 class MakeTests(StreamsCase):
-    def make(self, kind: str, stdin, stdout, environ=None) -> IService:
-        folder = make_folder(self)
-        return make_console(
-            kind, ThreadedClock(), FakeNode(), folder, environ or {}, noon, stdin, stdout
-        )
+    def make(self, kind: str, stdin, stdout, environ=None, **options) -> IService:
+        context = ThreadedClock(), FakeNode(), make_folder(self), environ or {}, noon
+        return make_console(kind, *context, stdin, stdout, **options)
 
     def test_each_kind(self) -> None:
         reading, writing = self.open_pipe()
@@ -119,6 +117,15 @@ class MakeTests(StreamsCase):
             self.assertIsInstance(console._form, form)
             self.assertEqual(console._input._fd, reading.fileno())
             self.assertEqual(console._output._fd, writing.fileno())
+
+    def test_classic_commands_are_for_a_plain_console(self) -> None:
+        reading, writing = self.open_pipe()
+        self.assertFalse(self.make("plain", reading, writing)._classic)
+        self.assertTrue(self.make("plain", reading, writing, classic=True)._classic)
+        self.assertEqual(type(self.make("none", None, None, classic=True)), Service)
+        for kind in ("tty", "json"):
+            error = self.assertRaises(StartError, self.make, kind, reading, writing, classic=True)
+            self.assertIn("--classic-commands needs --console plain", str(error))
 
     def test_no_commands_come_from_nowhere(self) -> None:
         _, writing = self.open_pipe()

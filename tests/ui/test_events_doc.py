@@ -9,7 +9,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat import api, events
-from p2pchat.ui import actions
+from p2pchat.ui import actions, archive_actions
 from p2pchat.ui.catalogue import COMMANDS, CommandHelp
 from p2pchat.ui.json_lines import Replied
 
@@ -27,6 +27,13 @@ DATA = {
     "link": api.LinkInfo,
     "peer times": actions.PeerRtt,
     "redialled": actions.Redialled,
+    "chat of ours": api.ChatInfo,
+    "archived chat": api.ArchivedChat,
+    "archive at a glance": api.ArchiveInfo,
+    "archive peer": api.ArchivePeerInfo,
+    "dialled host": archive_actions.Dialled,
+    "asked": archive_actions.Asked,
+    "verification": api.Verification,
     "log level": actions.LogLevel,
     "status": api.Status,
     "rendezvous server": api.RendezvousInfo,

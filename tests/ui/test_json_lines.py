@@ -12,6 +12,7 @@ from p2pchat.ui.actions import Sent
 from p2pchat.ui.catalogue import COMMANDS
 from p2pchat.ui.commands import Commands, Reply, failure
 from p2pchat.ui.json_lines import JsonFormat
+from tests.ui.fake_archive import archived
 from tests.ui.fakes import NOON, FakeNode, link
 from tests.ui.test_views import EVENTS, message
 
@@ -56,7 +57,14 @@ class JsonTests(SynchronousTestCase):
     def test_the_data_of_every_command_is_json(self) -> None:
         node = FakeNode("bob@CIC")
         node.known_links = [link("bob@CIC")]
-        arguments = {"/msg": " bob hi", "/pub": " * hi", "/log": " info"}
+        node.archive.chats = [archived(1, "hello")]
+        arguments = {
+            "/msg": " bob hi",
+            "/pub": " * hi",
+            "/log": " info",
+            "/chat": " hi",
+            "/connect": " 127.0.0.3",
+        }
         commands = Commands(node)
         for name in COMMANDS:
             line = name + arguments.get(name, "")

@@ -1,5 +1,7 @@
 """Messages of ours until they end."""
 
+from datetime import timedelta
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.events import DeliveryChanged
@@ -17,12 +19,38 @@ class OutgoingTests(SynchronousTestCase):
         for state, reason in (("delivered", ""), ("failed", "no ACK")):
             outgoing = Outgoing(10)
             outgoing.add("1", Message(NOON, "hi"))
-            self.assertEqual(outgoing.move_on(change("1", "sent")).state, "sent")
+            self.assertEqual(outgoing.move_on("1", "sent").state, "sent")
             self.assertEqual(list(outgoing), [Message(NOON, "hi", "sent")])
-            ended = outgoing.move_on(change("1", state, reason))
+            ended = outgoing.move_on("1", state, reason)
             self.assertEqual(ended, Message(NOON, "hi", state, reason))
             self.assertEqual(list(outgoing), [])
-            self.assertIsNone(outgoing.move_on(change("1", state)))
+            self.assertIsNone(outgoing.move_on("1", state))
+
+    def test_a_chat_of_the_archive_moves_on_until_it_is_confirmed(self) -> None:
+        outgoing = Outgoing(10)
+        outgoing.add(1, Message(NOON, "hi", "mining"))
+        for state in ("archived", "displaced", "archived"):
+            self.assertFalse(outgoing.move_on(1, state, state).ended)
+            self.assertEqual(list(outgoing), [Message(NOON, "hi", state, state)])
+        self.assertTrue(outgoing.move_on(1, "confirmed").ended)
+        self.assertEqual(list(outgoing), [])
+
+    def test_chats_and_messages_are_told_apart(self) -> None:
+        outgoing = Outgoing(10)
+        outgoing.add("1", Message(NOON, "a message"))
+        outgoing.add(1, Message(NOON, "a chat"))
+        self.assertEqual(outgoing.move_on(1, "confirmed").text, "a chat")
+        self.assertEqual([message.text for message in outgoing], ["a message"])
+
+    def test_old_chats_are_taken_out_if_they_are_archived(self) -> None:
+        outgoing = Outgoing(10)
+        later = NOON + timedelta(seconds=1)
+        outgoing.add(1, Message(NOON, "a", "archived"))
+        outgoing.add(2, Message(NOON, "b", "mining"))
+        outgoing.add(3, Message(later, "c", "archived"))
+        outgoing.add("4", Message(NOON, "d", "sent"))
+        self.assertEqual([found.text for found in outgoing.take_archived(later)], ["a"])
+        self.assertEqual([found.text for found in outgoing], ["b", "c", "d"])
 
     def test_the_oldest_is_given_up_at_the_limit(self) -> None:
         outgoing = Outgoing(2)

@@ -8,6 +8,8 @@ from p2pchat.events import Notice
 from p2pchat.ui.actions import Sent
 from p2pchat.ui.commands import Reply, failure
 from p2pchat.ui.plain import PlainFormat
+from tests.ui.archive_events import chat_changed, grew
+from tests.ui.fake_archive import chat_info
 from tests.ui.fakes import NOON
 from tests.ui.test_outgoing import change
 from tests.ui.test_views import message
@@ -42,6 +44,26 @@ class PlainTests(SynchronousTestCase):
             "12:00:00 ✓✓ delivered → bob@CIC: hi\n"
             "12:00:00 ✗ not delivered → bob@CIC (no\\x0aACK)\n",
         )
+
+    def test_a_chat_of_the_archive_shows_as_its_states(self) -> None:
+        self.assertEqual(self.form.reply(Reply("/chat", ["⛓ hello"], chat_info()), NOON), b"")
+        lines = [
+            self.form.event(chat_changed("mining")),
+            self.form.event(grew(12, "hello", source="mined")),
+            self.form.event(chat_changed("archived", 12)),
+            self.form.event(chat_changed("confirmed", 12, confirmations=1)),
+            self.form.event(chat_changed("confirmed", 12, confirmations=2)),
+        ]
+        self.assertEqual(
+            b"".join(lines).decode(),
+            "12:00:00 … ⛓ hello (mining)\n"
+            "12:00:00 ✓ ⛓ hello (in the archive at height 12)\n"
+            "12:00:00 ✓✓ ⛓ hello (in the archive at height 12, confirmed by 1 peer)\n",
+        )
+
+    def test_an_event_of_several_lines(self) -> None:
+        lines = self.form.event(grew(12, "a", "b")).decode().splitlines()
+        self.assertEqual([line.startswith("12:00:00 ⛓ 1") for line in lines], [True, True])
 
     def test_a_long_message_is_cut(self) -> None:
         self.form.reply(Reply("/msg", ["x" * 500], Sent("1", "bob@CIC")), NOON)

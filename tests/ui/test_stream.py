@@ -40,7 +40,7 @@ class StreamTests(SynchronousTestCase):
         console._output.close(0)
         console._output.thread.join(PATIENCE)
 
-    def start(self, has_input: bool = True) -> StreamConsole:
+    def start(self, has_input: bool = True, **options) -> StreamConsole:
         console = StreamConsole(
             self.reactor,
             self.node,
@@ -48,6 +48,7 @@ class StreamTests(SynchronousTestCase):
             noon,
             self.input_fd if has_input else None,
             self.writing_fd,
+            **options,
         )
         console.startService()
         self.addCleanup(self.finish, console)
@@ -129,6 +130,21 @@ class StreamTests(SynchronousTestCase):
         first, second = self.output_of(console)
         self.assertEqual(first["error"], "a line over 65536 bytes was not carried out")
         self.assertEqual(second["command"], "/reconnect")
+
+    def command_of(self, line: bytes, **options) -> str:
+        """The command that a console of these options makes of a line."""
+        console = self.start(**options)
+        self.type(line + b"\n")
+        os.close(self.typing_fd)
+        self.run_until_left()
+        [reply] = self.output_of(console)
+        return reply["command"]
+
+    def test_classic_words_are_commands(self) -> None:
+        self.assertEqual(self.command_of(b"hist", classic=True), "/hist")
+
+    def test_without_the_option_they_are_messages(self) -> None:
+        self.assertEqual(self.command_of(b"hist"), "/msg")
 
     def test_without_an_input_it_stays(self) -> None:
         console = self.start(has_input=False)

@@ -10,6 +10,7 @@ from p2pchat.events import PeerDown, PeerUp
 from p2pchat.ui.prompt import Scene
 from p2pchat.ui.tty import TtyConsole
 from p2pchat.ui.views import plain
+from tests.ui.archive_events import chat_changed, grew
 from tests.ui.fakes import NOON, FakeNode, ThreadedClock
 from tests.ui.test_outgoing import change
 from tests.ui.test_views import message
@@ -97,6 +98,67 @@ class TtyTests(SynchronousTestCase):
         self.assertEqual(self.shown(), ["12:00:00 … → bob@CIC: hi"])
         self.node.report(change("m1", "delivered"))
         self.assertEqual(self.shown(), ["12:00:00 ✓✓ → bob@CIC"])
+
+    def test_a_chat_stays_above_the_prompt_until_it_is_confirmed(self) -> None:
+        self.enter("/chat hello")
+        self.assertEqual(self.prompt.above(), ["12:00:00 … ⛓ hello (mining)"])
+        self.node.report(chat_changed("mining"))
+        self.node.report(grew(12, "hello", source="mined"))
+        self.node.report(chat_changed("archived", 12))
+        self.assertEqual(self.prompt.above(), ["12:00:00 ✓ ⛓ hello (in the archive at height 12)"])
+        self.node.report(chat_changed("displaced"))
+        self.assertEqual(
+            self.prompt.above(), ["12:00:00 ↻ ⛓ hello (displaced by a longer archive, mined again)"]
+        )
+        self.assertEqual(self.shown(), [])
+        self.time += timedelta(seconds=3)
+        self.node.report(chat_changed("confirmed", 13, confirmations=1))
+        self.node.report(chat_changed("confirmed", 13, confirmations=2))
+        self.assertEqual(self.prompt.above(), [])
+        self.assertEqual(
+            self.shown(),
+            ["12:00:00 ✓✓ ⛓ hello (in the archive at height 13, confirmed by 1 peer)"],
+        )
+
+    def test_a_chat_that_nobody_confirms_does_not_stay_above_the_prompt(self) -> None:
+        self.enter("/chat hello")
+        self.time += timedelta(seconds=31)
+        self.enter("")
+        self.assertEqual(self.shown(), [])
+        self.node.report(chat_changed("archived", 12))
+        self.assertEqual(self.shown(), ["12:00:00 ✓ ⛓ hello (in the archive at height 12)"])
+        self.assertEqual(self.prompt.above(), [])
+        self.node.report(chat_changed("confirmed", 12, confirmations=1))
+        self.assertTrue(self.shown()[0].startswith("12:00:00 ✓✓ ⛓ hello"))
+
+    def test_a_chat_waits_half_a_minute_for_a_peer_to_confirm_it(self) -> None:
+        self.enter("/chat hello")
+        self.node.report(chat_changed("archived", 12))
+        self.time += timedelta(seconds=30)
+        self.enter("")
+        self.assertEqual(len(self.prompt.above()), 1)
+        self.time += timedelta(seconds=1)
+        self.enter("")
+        self.assertEqual(self.prompt.above(), [])
+
+    def test_a_chat_of_an_earlier_session_has_a_line_for_each_state(self) -> None:
+        self.node.report(chat_changed("mining", chat_id=7))
+        self.node.report(chat_changed("archived", 12, chat_id=7))
+        self.assertEqual(
+            self.shown(),
+            ["12:00:00 … ⛓ hello (mining)", "12:00:00 ✓ ⛓ hello (in the archive at height 12)"],
+        )
+
+    def test_a_chat_is_echoed_only_if_it_was_refused(self) -> None:
+        self.node.archive.refusal = RequestError("too long")
+        self.enter("/chat hello")
+        self.assertEqual(self.shown(), ["12:00:00 > /chat hello", "12:00:00 /chat: too long"])
+
+    def test_every_new_chat_is_a_line(self) -> None:
+        self.node.report(grew(12, "a", "b"))
+        self.assertEqual(
+            self.shown(), ["12:00:00 ⛓ 11 via 192.0.2.7: a", "12:00:00 ⛓ 12 via 192.0.2.7: b"]
+        )
 
     def test_a_command_is_echoed_before_its_reply(self) -> None:
         self.node.discovery = Deferred()

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat import events
 from p2pchat.events import (
     DeliveryChanged,
     Event,
@@ -17,7 +18,8 @@ from p2pchat.events import (
 )
 from p2pchat.text import is_printable
 from p2pchat.ui.commands import Reply, failure
-from p2pchat.ui.views import delivery_line, event_line, plain, reply_lines, stamped
+from p2pchat.ui.views import delivery_line, event_line, event_lines, plain, reply_lines, stamped
+from tests.ui.archive_events import chat_changed, grew, peer_changed
 from tests.ui.fakes import NOON
 
 
@@ -52,6 +54,9 @@ EVENTS = [
         DeliveryChanged(time=NOON, msg_id="1", to="bob@CIC", state="failed", reason="no ACK"),
         "✗ → bob@CIC (not delivered: no ACK)",
     ),
+    (grew(12, "hello"), "⛓ 12 via 192.0.2.7: hello"),
+    (chat_changed("archived", 12), "✓ ⛓ hello (in the archive at height 12)"),
+    (peer_changed("connected", 12), "+ archive peer 192.0.2.7, 12 chats"),
     (Notice(time=NOON, level="info", text="a\nb"), "· a\\x0ab"),
     (Notice(time=NOON, level="warning", text="a"), "! a"),
     (Notice(time=NOON, level="error", text="a"), "!! a"),
@@ -68,19 +73,16 @@ class Later(Event, frozen=True, kw_only=True, tag="later"):
 class EventTests(SynchronousTestCase):
     def test_events_read_well(self) -> None:
         for event, expected in EVENTS:
-            self.assertEqual(plain(event_line(event)), expected)
+            self.assertEqual([plain(line) for line in event_lines(event)], [expected])
 
     def test_every_event_has_a_line_of_its_own(self) -> None:
-        self.assertEqual(
-            {type(event) for event, _ in EVENTS},
-            set(Event.__subclasses__())
-            & {Ready, PeerUp, PeerDown, MessageReceived, DeliveryChanged, Notice},
-        )
+        ours = {kind for kind in vars(events).values() if kind in Event.__subclasses__()}
+        self.assertEqual({type(event) for event, _ in EVENTS}, ours)
         self.assertEqual(plain(event_line(Later(time=NOON))), "· Later")
 
     @given(HOSTILE)
     def test_nothing_hostile_comes_through(self, text: str) -> None:
-        events = [
+        hostile = [
             Ready(time=NOON, peer_id=text, host=text, port=1),
             PeerUp(time=NOON, peer_id=text, direction="in", address=text, modern=True),
             PeerDown(time=NOON, peer_id=text, reason=text),
@@ -88,14 +90,14 @@ class EventTests(SynchronousTestCase):
             DeliveryChanged(time=NOON, msg_id=text, to=text, state="failed", reason=text),
             Notice(time=NOON, level="info", text=text),
         ]
-        lines = [event_line(event) for event in events]
+        lines = [event_line(event) for event in hostile]
         lines += reply_lines(Reply("/x", [text])) + reply_lines(failure("/x", text))
         for line in lines:
             self.assertTrue(is_printable(plain(line)), line)
 
     def test_styles_tell_kinds_apart(self) -> None:
-        styles = {event_line(event)[0][0] for event, _ in EVENTS}
-        self.assertTrue({"class:up", "class:down", "class:peer", "class:relayed"} <= styles)
+        styles = {event_lines(event)[0][0][0] for event, _ in EVENTS}
+        self.assertTrue({"class:up", "class:down", "class:peer", "class:archive"} <= styles)
 
 
 class LineTests(SynchronousTestCase):
@@ -104,9 +106,11 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(plain(line), "14:00:00 x")
 
     def test_marks(self) -> None:
-        cases = {"": "… x", "sent": "✓ x", "delivered": "✓✓ x", "failed": "✗ x (not delivered: r)"}
+        cases = {"": "… x", "sent": "✓ x", "delivered": "✓✓ x", "failed": "✗ x"}
         for state, expected in cases.items():
-            self.assertEqual(plain(delivery_line("x", state, "r")), expected)
+            note = "r" if state == "failed" else ""
+            expected += " (not delivered: r)" if note else ""
+            self.assertEqual(plain(delivery_line("x", state, note)), expected)
 
     def test_replies(self) -> None:
         self.assertEqual(reply_lines(Reply("/x", ["a", "b"])), [[("", "a")], [("", "b")]])

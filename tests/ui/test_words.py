@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.ui.words import UsageError, only_word, quoted, shown, split_word
+from p2pchat.ui.words import UsageError, no_word, only_word, quoted, shown, split_word
 
 NAMES = st.text(min_size=1).filter(lambda name: "\n" not in name)
 
@@ -47,6 +47,10 @@ class WordTests(SynchronousTestCase):
         self.assertEqual(only_word(" info "), "info")
         self.assertEqual(only_word(""), "")
         self.assertRaises(UsageError, only_word, "info debug")
+
+    def test_no_word(self) -> None:
+        no_word(" \t")
+        self.assertRaises(UsageError, no_word, " x")
 
     def test_a_name_cannot_look_like_a_message(self) -> None:
         self.assertEqual(shown("bob@CIC: hi"), '"bob@CIC: hi"')

@@ -1,0 +1,175 @@
+"""Dialling peers of the archive, and dialling them again with growing pauses.
+
+One ReconnectingClientFactory an address. Peers that the user named are dialled for ever; one that a
+list named is dialled once, and again only after it was reached (docs/protocols.md, 3.3).
+"""
+
+from random import Random
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pchat.archive.protocol import ArchiveProtocol
+from p2pchat.config import Connection
+from p2pchat.identity import Address, source_address
+
+
+class DialerListener(Protocol):
+    """Makes the links, and hears how dialling ends."""
+
+    def build_link(self, *, identify: bool) -> ArchiveProtocol:
+        """Make the protocol for a connection that was made."""
+        ...
+
+    def given_up(self, address: Address) -> None:
+        """An address is dialled no more."""
+
+
+class ArchivePeerFactory(ReconnectingClientFactory):
+    """Dials one address until it is given up or cancelled.
+
+    A peer that closes at once without a byte is dialled once more with an identification in front;
+    if that does not help, never so again (3.4).
+    """
+
+    noisy = False
+    jitter = 0.0  # ours is drawn from the injected source of randomness
+    clock: Any
+    initialDelay: float
+    maxDelay: float  # type: ignore[assignment]  # Twisted infers int from its default
+    maxRetries: int | None  # type: ignore[assignment]  # Twisted infers None from its default
+
+    def __init__(self, dialer: "ArchiveDialer", address: Address, *, persistent: bool) -> None:
+        self.address = address
+        self.persistent = persistent
+        self.link: ArchiveProtocol | None = None
+        self._dialer = dialer
+        self._identify = False
+        self._tried_identifying = False
+        self.clock = dialer.clock
+        self.initialDelay = self.delay = dialer.policy.reconnect_backoff_base
+        self.factor = dialer.policy.reconnect_backoff_base
+        self.maxDelay = dialer.policy.reconnect_backoff_max
+        self.maxRetries = None if persistent else 0
+
+    @property
+    def connected(self) -> bool:
+        return self.link is not None
+
+    def cancel(self) -> None:
+        """Stop dialling; a link that is up stays."""
+        self.stopTrying()
+
+    def startedConnecting(self, connector: Any) -> None:
+        self.connector = connector
+
+    def buildProtocol(self, addr: object) -> ArchiveProtocol:
+        self.link = self._dialer.listener.build_link(identify=self._identify)
+        return self.link
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        self._dialer.log.debug(
+            "[Archive] {address}: {reason}", address=self.address, reason=reason.value
+        )
+        self._retry(connector)
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        link, self.link = self.link, None
+        assert link is not None
+        if link.spoke:
+            self.resetDelay()
+            self.maxRetries = None if self.persistent else self._dialer.retries
+        elif not link.heard and not self._tried_identifying and self.continueTrying:
+            self._tried_identifying = self._identify = True
+            connector.connect()
+            return
+        else:
+            self._identify = False
+        self._retry(connector)
+
+    def _retry(self, connector: Any) -> None:
+        if not self.continueTrying or (
+            self.maxRetries is not None and self.retries >= self.maxRetries
+        ):
+            self._dialer.finished(self)
+            return
+        pause = self.initialDelay * self.factor**self.retries
+        self.delay = min(pause, self.maxDelay) * self._dialer.rng.uniform(0.9, 1.1)
+        self.retry(connector)
+
+
+class ArchiveDialer(Service):
+    """Keeps one factory for each address that is dialled or was reached by dialling.
+
+    `bind` is the address that connections come from, where it can be ("": any).
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        rng: Random,
+        policy: Connection,
+        connect_timeout: float,
+        bind: str,
+        listener: DialerListener,
+    ) -> None:
+        self.clock: IReactorTime = reactor
+        self.rng = rng
+        self.policy = policy
+        self.retries = policy.max_reconnect_attempts
+        self.listener = listener
+        self._reactor: IReactorTCP = reactor
+        self._connect_timeout = connect_timeout
+        self._bind = bind
+        self._factories: dict[Address, ArchivePeerFactory] = {}
+
+    def __len__(self) -> int:
+        return len(self._factories)
+
+    @property
+    def connecting(self) -> int:
+        """How many addresses are being dialled, or wait to be dialled again."""
+        return sum(not factory.connected for factory in self._factories.values())
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._factories
+
+    def dial(self, address: Address, *, persistent: bool) -> bool:
+        """Dial an address; tell whether that was not under way already."""
+        factory = self._factories.get(address)
+        if factory is not None:
+            if persistent:
+                factory.persistent, factory.maxRetries = True, None
+            return False
+        if not self.running:
+            return False
+        factory = self._factories[address] = ArchivePeerFactory(
+            self, address, persistent=persistent
+        )
+        source = source_address(self._bind, address.host)
+        bind = (source, 0) if source is not None else None
+        self._reactor.connectTCP(address.host, address.port, factory, self._connect_timeout, bind)
+        return True
+
+    def cancel(self, address: Address) -> None:
+        """Stop dialling an address; a link that is up stays."""
+        factory = self._factories.pop(address, None)
+        if factory is not None:
+            factory.cancel()
+
+    def stopService(self) -> None:
+        Service.stopService(self)
+        for factory in list(self._factories.values()):
+            factory.cancel()
+        self._factories.clear()
+
+    def finished(self, factory: ArchivePeerFactory) -> None:
+        if self._factories.get(factory.address) is factory:
+            del self._factories[factory.address]
+            self.listener.given_up(factory.address)

@@ -1,0 +1,88 @@
+"""The archive's port: we listen on it, or dial the node of this machine that does.
+
+All peers of the network use one port, so of several nodes behind one address one has it. The others
+link to that one, which is as good for them, and take the port over when it becomes free.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTCP, IReactorTime
+from twisted.internet.protocol import ServerFactory
+
+from p2pchat.identity import Address
+
+#: Seconds between two attempts to get the port, before jitter.
+RETRY_TIME = 2.0
+
+#: Connections that may wait to be accepted.
+BACKLOG = 256
+
+
+class ListeningPort:
+    """Gets the port as soon as it can be had.
+
+    `gained` is called when it was got, `taken` the first time it was not, with the reason.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        rng: Random,
+        address: Address,
+        factory: ServerFactory,
+        gained: Callable[[], None],
+        taken: Callable[[str], None],
+    ) -> None:
+        self.address = address
+        self._tcp: IReactorTCP = reactor
+        self._clock: IReactorTime = reactor
+        self._rng = rng
+        self._factory = factory
+        self._gained = gained
+        self._taken = taken
+        #: Whether we ever found it taken.
+        self.was_taken = False
+        self._port: IListeningPort | None = None
+        self._retry: IDelayedCall | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the port is ours."""
+        return self._port is not None
+
+    @property
+    def holder(self) -> Address:
+        """Where the node listens that has the port while we don't."""
+        return Address(self.address.host or "127.0.0.1", self.address.port)
+
+    def start(self) -> None:
+        """Try to get the port, now and until it is ours."""
+        self._retry = None
+        try:
+            self._port = self._tcp.listenTCP(
+                self.address.port, self._factory, BACKLOG, self.address.host
+            )
+        except (CannotListenError, OSError) as error:
+            delay = RETRY_TIME * self._rng.uniform(0.75, 1.25)
+            self._retry = self._clock.callLater(delay, self.start)
+            self._say_taken(error)
+            return
+        self._gained()
+
+    def stop(self) -> "Deferred[Any]":
+        """Close the port, or try no more."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        port, self._port = self._port, None
+        stopping = port.stopListening() if port is not None else None
+        return stopping if isinstance(stopping, Deferred) else succeed(None)
+
+    def _say_taken(self, error: Exception) -> None:
+        if not self.was_taken:
+            self.was_taken = True
+            self._taken(str(getattr(error, "socketError", error)))

@@ -1,0 +1,103 @@
+"""Which chat of ours is mined when: in order, on the newest archive, after a lost race later."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from p2pchat.archive.miner import Miner
+from p2pchat.archive.replica import Change, Job, Replica
+
+#: How long to wait after a lost race, in seconds: whoever draws the shortest time is first, and the
+#: others take what it mined before they begin (docs/protocols.md, 3.10).
+PAUSE = (0.05, 0.5)
+
+
+class Mining:
+    """Keeps the miner at what has to be mined next; `grown` hears of each chat that was."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        rng: Random,
+        replica: Replica,
+        threads: int,
+        grown: Callable[[Change], None],
+    ) -> None:
+        self._clock: IReactorTime = reactor
+        self._rng = rng
+        self._replica = replica
+        self._grown = grown
+        self._miner = Miner(reactor, threads)
+        self._job: Job | None = None
+        self._start: IDelayedCall | None = None
+        self._open = False
+
+    @property
+    def active(self) -> bool:
+        """Whether a code is being looked for."""
+        return self._miner.mining
+
+    @property
+    def rate(self) -> float:
+        """Tries a second, 0 before the first chat is mined."""
+        return self._miner.rate
+
+    def start(self) -> None:
+        """Begin to mine what waits."""
+        self._open = True
+        self.update()
+
+    def stop(self) -> "Deferred[None]":
+        """Mine no more; fires when no thread does."""
+        self._open = False
+        self._give_up()
+        return self._miner.stop()
+
+    def update(self) -> None:
+        """Look again what is to be mined: the archive or our chats have changed."""
+        job = self._replica.job() if self._open else None
+        if self._is_under_way(job):
+            return
+        self._give_up()
+        if job is not None:
+            self._job = job
+            self._begin_after(self._pause(job))
+
+    def _is_under_way(self, job: Job | None) -> bool:
+        ours = self._job
+        if job is None or ours is None:
+            return job is ours
+        return job.chat is ours.chat and job.base is ours.base
+
+    def _pause(self, job: Job) -> float:
+        return self._rng.uniform(*PAUSE) if job.chat.displaced or job.is_rival else 0.0
+
+    def _begin_after(self, pause: float) -> None:
+        if pause:
+            self._start = self._clock.callLater(pause, self._begin)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._start = None
+        job = self._job
+        assert job is not None
+        self._miner.search(job.base.prefix_for(job.chat.text), job.chat.start, self._found)
+
+    def _found(self, code: bytes) -> None:
+        job, self._job = self._job, None
+        assert job is not None
+        change = self._replica.mined(job, code)
+        if change is not None:
+            self._grown(change)
+        self.update()
+
+    def _give_up(self) -> None:
+        self._job = None
+        self._miner.cancel()
+        if self._start is not None:
+            self._start.cancel()
+            self._start = None

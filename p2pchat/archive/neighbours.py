@@ -1,0 +1,293 @@
+"""The peers of the archive: links, dialling, peer lists, and what their archives are worth.
+
+Its listener has the archive; everything about who sends what to whom is here (docs/protocols.md,
+3.1 to 3.9).
+"""
+
+from random import Random
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from p2pchat.api import ArchivePeerInfo
+from p2pchat.archive.addresses import AddressBook
+from p2pchat.archive.archive import Archive
+from p2pchat.archive.dialer import ArchiveDialer
+from p2pchat.archive.factory import ArchiveServerFactory
+from p2pchat.archive.goodwill import Goodwill
+from p2pchat.archive.incoming import Incoming
+from p2pchat.archive.link import Link, LinkSettings
+from p2pchat.archive.links import Links
+from p2pchat.archive.protocol import ArchiveProtocol
+from p2pchat.archive.rounds import VerifyingRounds
+from p2pchat.config import Config
+from p2pchat.events import ArchivePeerState, Level
+from p2pchat.identity import Address, is_loopback
+from p2pchat.text import visible
+
+#: Addresses of peer lists that are dialled at the same time.
+MAX_DIALLING = 20
+
+#: Seconds to wait for links to close when we leave.
+LEAVE_TIMEOUT = 1.0
+
+
+class NeighboursListener(Protocol):
+    """Has the archive, and hears of those that peers send."""
+
+    @property
+    def archive(self) -> Archive:
+        """Our archive."""
+
+    def incoming(self, count: int) -> Incoming:
+        """Return what takes an archive that begins to arrive."""
+        ...
+
+    def received(self, host: str, incoming: Incoming) -> None:
+        """A peer's archive is here; nothing in it is invalid."""
+
+    def peer_changed(
+        self, host: str, state: ArchivePeerState, height: int | None, reason: str
+    ) -> None:
+        """A peer came or went, or is ignored for a while."""
+
+    def notice(self, level: Level, text: str) -> None:
+        """Something that the user ought to know."""
+
+
+class Neighbours:
+    """All links of the archive; implements LinkOwner and DialerListener."""
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, rng: Random, config: Config, bind: str, listener: NeighboursListener
+    ) -> None:
+        self._clock: IReactorTime = reactor
+        self._settings = config.archive
+        self._link_settings = LinkSettings(config.archive.progress_timeout)
+        self._listener = listener
+        self._links = Links(config.archive.max_peers)
+        self._book = AddressBook()
+        self._goodwill = Goodwill()
+        self._rounds = VerifyingRounds(reactor, self._check_memory)
+        self._greeted: set[str] = set()  # whose coming was reported
+        self._left: Deferred[None] | None = None
+        self._leaving = False
+        timeout = config.archive.connect_timeout
+        self._dialer = ArchiveDialer(reactor, rng, config.connection, timeout, bind, self)
+        self._asking_peers = self._every(self.request_peers)
+        self._asking_archives = self._every(self.request_archives)
+        self.factory = ArchiveServerFactory(self._build_accepted)
+
+    # What the archive's service asks
+
+    @property
+    def archive(self) -> Archive:
+        return self._listener.archive
+
+    @property
+    def connecting(self) -> int:
+        """How many addresses are dialled, or will be again."""
+        return self._dialer.connecting
+
+    def start(self) -> None:
+        """Begin to dial and to ask."""
+        self._dialer.startService()
+        self._asking_peers.start(self._settings.peer_request_interval, now=False)
+        self._asking_archives.start(self._settings.archive_request_interval, now=False)
+
+    async def leave(self) -> None:
+        """Close all links; what was handed to their transports is still written, for a second."""
+        self._leaving = True
+        self._rounds.stop()
+        for asking in (self._asking_peers, self._asking_archives):
+            if asking.running:
+                asking.stop()
+        self._dialer.stopService()
+        for link in self._links:
+            assert isinstance(link, ArchiveProtocol)
+            link.leave()
+        if self._links.hosts:
+            self._left = Deferred()
+            guard = self._clock.callLater(LEAVE_TIMEOUT, self._stop_waiting)
+            await self._left
+            if guard.active():
+                guard.cancel()
+
+    def dial(self, address: Address, *, persistent: bool = False) -> bool:
+        """Dial a peer unless we did; persistent: for ever. Tell whether it is dialled now."""
+        if address.host in self._book.own or (
+            not persistent and self._links.has_dialled(address.host)
+        ):
+            return False
+        return self._dialer.dial(address, persistent=persistent)
+
+    def cancel(self, address: Address) -> None:
+        """Dial this address no more."""
+        self._dialer.cancel(address)
+
+    def push(self) -> None:
+        """Send our archive to every peer (3.2)."""
+        for link in self._links.targets():
+            link.push()
+
+    def request_peers(self) -> None:
+        """Ask every peer whom it knows (3.3)."""
+        for link in self._links.targets():
+            link.request_peers()
+
+    def request_archives(self) -> int:
+        """Ask every peer for its archive; return how many peers are asked."""
+        for link in self._links.targets():
+            link.request_archive()
+        return len(self._links.hosts)
+
+    def infos(self) -> list[ArchivePeerInfo]:
+        """Every peer that we have a link to."""
+        return [self._info(host) for host in sorted(self._links.hosts)]
+
+    # Links report (LinkOwner)
+
+    def connected(self, link: Link) -> None:
+        twin = self._links.twin(link)
+        if twin is not None:
+            self._meet_ourselves(link, twin)
+            return
+        evicted = self._links.add(link)
+        if evicted is not None:
+            evicted.drop("too many links")
+        if link in self._links and self._links.is_target(link):
+            link.request_peers()
+            link.request_archive()
+            link.push()
+
+    def spoken(self, link: Link) -> None:
+        self._book.reached(link.host)
+        if link.host not in self._greeted and link in self._links:
+            self._greeted.add(link.host)
+            self._report(link.host, "connected", "")
+
+    def disconnected(self, link: Link, reason: str) -> None:
+        height = self._height(link.host)
+        self._rounds.discard(link)
+        self._links.remove(link)
+        self.log.debug("[Archive] {host} closed: {reason}", host=link.host, reason=reason)
+        if link.host in self._greeted and not self._links.of(link.host):
+            self._greeted.discard(link.host)
+            if not self._leaving:
+                self._listener.peer_changed(link.host, "lost", height, reason)
+        if not self._links.hosts:
+            self._stop_waiting()
+
+    def peers_for(self, link: Link) -> list[str]:
+        return self._links.listing_for(link, self._book.own)
+
+    def listed(self, link: Link, addresses: list[str]) -> None:
+        known = self._links.hosts
+        new = [address for address in addresses if address not in known]
+        now, on_loopback = self._clock.seconds(), is_loopback(link.host)
+        self._book.listed(link.host, new, now, on_loopback=on_loopback)
+        self._dial_listed()
+
+    def incoming(self, link: Link, count: int) -> Incoming:
+        if self._goodwill.paused(link.host, self._clock.seconds()):
+            return Incoming.ignored(count, self._settings.max_archive_bytes)
+        return self._listener.incoming(count)
+
+    def has_unverified(self, link: Link) -> None:
+        self._rounds.add(link)
+
+    def arrived(self, link: Link, incoming: Incoming) -> None:
+        if incoming.invalid is not None:
+            self._offended(link, incoming)
+            return
+        if incoming.useful:
+            self._goodwill.behaved(link.host)
+        self._listener.received(link.host, incoming)
+
+    def notified(self, link: Link, text: bytes) -> None:
+        said = visible(text.decode("ascii", "backslashreplace"))
+        self.log.info("[Archive] {host} says: {said}", host=link.host, said=said)
+
+    # The dialer reports (DialerListener)
+
+    def build_link(self, *, identify: bool) -> ArchiveProtocol:
+        return ArchiveProtocol(
+            self._clock, self._link_settings, self, dialled=True, identify=identify
+        )
+
+    def given_up(self, address: Address) -> None:
+        if not self._leaving:
+            self._book.failed(address.host, self._clock.seconds())
+            self._dial_listed()
+
+    # Within
+
+    def _build_accepted(self) -> ArchiveProtocol:
+        return ArchiveProtocol(self._clock, self._link_settings, self, dialled=False)
+
+    def _every(self, call: Any) -> LoopingCall:
+        looping = LoopingCall(call)
+        looping.clock = self._clock
+        return looping
+
+    def _dial_listed(self) -> None:
+        """Dial addresses of peer lists, a few at a time."""
+        while (
+            self._dialer.connecting < MAX_DIALLING
+            and len(self._dialer) < self._settings.max_peers
+            and (host := self._book.next()) is not None
+        ):
+            if not self._links.of(host):
+                self.dial(Address(host, self._settings.port))
+
+    def _meet_ourselves(self, link: Link, twin: Link) -> None:
+        """Note that an address is our own: the link's other end is a link of ours."""
+        dialled = link if link.dialled else twin
+        self._book.own.add(dialled.host)
+        self._dialer.cancel(dialled.remote)
+        for end in (link, twin):
+            end.drop("it is ourselves")
+
+    def _offended(self, link: Link, incoming: Incoming) -> None:
+        why = f"chat {(incoming.invalid or 0) + 1} of {incoming.count} is not valid"
+        self.log.info("[Archive] {host}: {why}", host=link.host, why=why)
+        link.notify(f"archive ignored: {why}")
+        pause = self._goodwill.offended(link.host, self._clock.seconds())
+        if pause:
+            self._report(link.host, "paused", f"{why}; ignored for {pause:.0f} s")
+
+    def _check_memory(self, link: Link) -> None:
+        """Bound what is held of archives that arrive: the link with the most makes room."""
+        most = max(self._links, key=lambda other: other.kept, default=None)
+        held = sum(other.kept for other in self._links)
+        if most is not None and held > 2 * self._settings.max_archive_bytes:
+            most.drop("too much is arriving at once")
+
+    def _info(self, host: str) -> ArchivePeerInfo:
+        links = self._links.of(host)
+        return ArchivePeerInfo(
+            address=host,
+            directions=["out" if link.dialled else "in" for link in links],
+            height=self._height(host),
+            offences=self._goodwill.offences(host),
+            paused=self._goodwill.paused(host, self._clock.seconds()),
+        )
+
+    def _height(self, host: str) -> int | None:
+        heights = [link.height for link in self._links.of(host) if link.height is not None]
+        return max(heights, default=None)
+
+    def _report(self, host: str, state: ArchivePeerState, reason: str) -> None:
+        self._listener.peer_changed(host, state, self._height(host), reason)
+
+    def _stop_waiting(self) -> None:
+        if self._left is not None:
+            left, self._left = self._left, None
+            for link in self._links:
+                link.drop("leaving")
+            left.callback(None)

@@ -1,0 +1,112 @@
+"""The archive that we hold, and which others take its place (no IO).
+
+A valid archive that is strictly longer replaces ours; any other leaves it as it is. One that is as
+long but differs, and holds no chat of ours where ours does, is a rival: the next longer archive
+decides between the two. Whoever has a chat in one of them can make it, by mining that chat on top
+of the other, and so nobody's is lost (docs/protocols.md, 3.10).
+"""
+
+from hashlib import md5
+from typing import NamedTuple
+
+from p2pchat.archive.archive import Archive
+from p2pchat.archive.incoming import Incoming
+from p2pchat.archive.own import OwnChat, OwnChats, find
+from p2pchat.archive.record import DIGEST_SIZE, PROOF, head
+
+
+class Change(NamedTuple):
+    """The archive grew: the first `common` chats stayed, `dropped` were replaced."""
+
+    archive: Archive
+    common: int
+    dropped: int
+    moved: list[OwnChat]
+
+
+class Job(NamedTuple):
+    """A chat of ours to mine, and the archive to mine it on top of."""
+
+    chat: OwnChat
+    base: Archive
+    is_rival: bool
+
+
+class Replica:
+    """Our archive and our chats. `limit` bounds its bytes."""
+
+    def __init__(self, own: OwnChats, limit: int) -> None:
+        self.own = own
+        self.limit = limit
+        self.archive = Archive()
+        self._rival: Archive | None = None
+
+    def load(self, archive: Archive) -> None:
+        """Begin with an archive that is known to be valid."""
+        self.archive = archive
+
+    def incoming(self, count: int) -> Incoming:
+        """Return what takes an archive that begins to arrive."""
+        return Incoming(count, self.archive, self.limit, rival_below=self.own.highest)
+
+    def received(self, incoming: Incoming) -> Change | None:
+        """Take an archive that is useful; return what it changes."""
+        archive = incoming.archive()
+        if archive.height > self.archive.height:
+            return self._adopt(archive)
+        if archive.height == self.archive.height and self._lost_in(archive) is not None:
+            self._rival = archive
+        return None
+
+    def common(self, incoming: Incoming) -> int:
+        """Return how many chats an archive, done or not, is known to have in common with ours."""
+        if incoming.base is self.archive:
+            return incoming.common
+        return min(incoming.common, self.archive.common(incoming.base))
+
+    def job(self) -> Job | None:
+        """Return what is to be mined next, if anything and if there is room for it."""
+        waiting = self.own.waiting
+        if waiting:
+            job = Job(waiting[0], self.archive, is_rival=False)
+        elif self._rival is not None and (chat := self._lost_in(self._rival)) is not None:
+            job = Job(chat, self._rival, is_rival=True)
+        else:
+            return None
+        room = self.limit - job.base.size
+        return job if self.has_room(job.chat.text, room) else None
+
+    def mined(self, job: Job, code: bytes) -> Change | None:
+        """Put a chat with its verification code on top; None if the archive has moved on."""
+        if job.base.height < self.archive.height or (
+            job.base is not self.archive and job.base is not self._rival
+        ):
+            return None
+        text = job.chat.text
+        digest = md5(job.base.prefix_for(text) + code, usedforsecurity=False).digest()
+        if not digest.startswith(PROOF):
+            raise ValueError("not a verification code")
+        record = head(text) + code + digest
+        return self._adopt(job.base.appended(record, [job.base.size + len(record)]))
+
+    def has_room(self, text: bytes, room: int | None = None) -> bool:
+        """Tell whether a chat with this text fits."""
+        room = self.limit - self.archive.size if room is None else room
+        return len(head(text)) + 2 * DIGEST_SIZE <= room
+
+    def _adopt(self, archive: Archive) -> Change:
+        common = self.archive.common(archive)
+        dropped = self.archive.height - common
+        self.archive = archive
+        self._rival = None
+        return Change(archive, common, dropped, self.own.adopted(archive, common))
+
+    def _lost_in(self, rival: Archive) -> OwnChat | None:
+        """Return the first chat of ours in our archive that a rival does not hold."""
+        common = self.archive.common(rival)
+        lost = (
+            chat
+            for chat in self.own
+            if (chat.height or 0) > common and find(rival, chat, common) is None
+        )
+        return next(lost, None)

@@ -1,0 +1,348 @@
+"""The archive wing as a service: keeps, verifies, mines and replicates the public list of chats.
+
+Its owner tells it of peers, and hears of it by events; front ends use it by ArchiveApi.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from p2pchat.api import ArchivedChat, ArchiveInfo, ChatInfo, Verification
+from p2pchat.archive.archive import Archive
+from p2pchat.archive.incoming import Incoming
+from p2pchat.archive.keeper import Keeper
+from p2pchat.archive.kernel import first_invalid
+from p2pchat.archive.listener import ListeningPort
+from p2pchat.archive.mining import Mining
+from p2pchat.archive.neighbours import Neighbours
+from p2pchat.archive.own import MARK_SIZE, OwnChat, OwnChats
+from p2pchat.archive.record import check_text
+from p2pchat.archive.replica import Change, Replica
+from p2pchat.archive.storage import Loaded, Storage
+from p2pchat.config import Config, archive_bind, parse_archive_peer
+from p2pchat.errors import ConfigError, RequestError
+from p2pchat.events import (
+    ArchiveGrew,
+    ArchivePeerChanged,
+    ArchivePeerState,
+    ChatChanged,
+    Level,
+    Listener,
+    Notice,
+)
+from p2pchat.identity import Address, is_ip_literal
+from p2pchat.text import visible
+
+#: How many of the texts that are new an event carries.
+MAX_NEW_TEXTS = 20
+
+#: One deployed program cannot take more chats than this (docs/protocols.md, 3.11).
+CROWDED = 992
+
+
+class ArchiveService(MultiService):
+    """The archive of a node; implements ArchiveApi and NeighboursListener."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        rng: Random,
+        wall_clock: Callable[[], datetime],
+        config: Config,
+        storage: Storage,
+        report: Listener,
+    ) -> None:
+        MultiService.__init__(self)
+        self._reactor = reactor
+        self._clock: IReactorTime = reactor
+        self._rng = rng
+        self._wall_clock = wall_clock
+        self._settings = config.archive
+        self._report = report
+        self._own = OwnChats(config.archive.max_pending)
+        self._replica = Replica(self._own, config.archive.max_archive_bytes)
+        self._mining = Mining(reactor, rng, self._replica, config.archive.miners, self._mined)
+        self._keeper = Keeper(reactor, storage, self._disk_failed, self._disk_recovered)
+        bind = archive_bind(config)
+        self._neighbours = Neighbours(reactor, rng, config, bind, self)
+        self._port = ListeningPort(
+            reactor,
+            rng,
+            Address(bind, config.archive.port),
+            self._neighbours.factory,
+            self._port_gained,
+            self._port_taken,
+        )
+        self._loaded = False
+        self._trouble = ""
+        self._starting: Deferred[None] | None = None
+
+    # Starting and stopping
+
+    def startService(self) -> None:
+        MultiService.startService(self)
+        self._starting = Deferred.fromCoroutine(self._start())
+        self._starting.addErrback(lambda failure: self.log.failure("no archive", failure))
+
+    async def _start(self) -> None:
+        try:
+            loaded = await self._keeper.load()
+        except OSError as error:
+            self._trouble = f"the archive cannot be read: {error.strerror or error}"
+            self.notice("error", self._trouble)
+            return
+        if self.running:
+            self._take_up(loaded)
+
+    def _take_up(self, loaded: Loaded) -> None:
+        for text in loaded.notices:
+            self.notice("warning", text)
+        self._replica.load(loaded.archive)
+        self._own.restore(loaded.own, loaded.archive)
+        self._loaded = True
+        if self.archive.height:
+            self._report_growth("file", 0, 0)
+        self._keep_own()
+        self._neighbours.start()
+        self._port.start()
+        for peer in self._settings.peers:
+            self._dial(peer)
+        self._mining.start()
+
+    async def leave(self) -> None:
+        """Give up mining, close the links, and store what is not stored yet."""
+        MultiService.stopService(self)
+        mining = self._mining.stop()
+        await self._port.stop()
+        await self._neighbours.leave()
+        await mining
+        if self._loaded:
+            await self._keeper.stop()
+
+    # What front ends ask (ArchiveApi)
+
+    def chat(self, text: str) -> ChatInfo:
+        data = check_text(text)
+        self._check_trouble()
+        if not self._replica.has_room(data):
+            raise RequestError(f"the archive is full: {self._settings.max_archive_bytes} bytes")
+        chat = self._own.add(data, self._rng.randbytes(MARK_SIZE))
+        if self._loaded:
+            self._keep_own()
+        info = chat.info()
+        self._report_chat(info)
+        self._mining.update()
+        return info
+
+    def history(self, count: int | None) -> list[ArchivedChat]:
+        archive, ours = self.archive, self._own.heights()
+        newest = archive.height if count is None else count
+        return [
+            ArchivedChat(index + 1, _text(chat.text), chat.digest.hex(), index + 1 in ours)
+            for index, chat in archive.newest(newest)
+        ]
+
+    def info(self) -> ArchiveInfo:
+        archive = self.archive
+        return ArchiveInfo(
+            height=archive.height,
+            tip=archive.tip,
+            size=archive.size,
+            limit=self._settings.max_archive_bytes,
+            host=self._port.address.host or "0.0.0.0",
+            port=self._port.address.port if self._port.open else 0,
+            peers=self._neighbours.infos(),
+            connecting=self._neighbours.connecting,
+            chats=[chat.info() for chat in self._own],
+            mining=self._mining.active,
+            rate=self._mining.rate,
+            loading=not self._loaded,
+        )
+
+    def connect(self, host: str) -> None:
+        self._check_trouble()
+        if not self._dial(host):
+            raise RequestError(f"{visible(host)} is this node itself, or dialled already")
+
+    def request(self) -> int:
+        return self._neighbours.request_archives()
+
+    def verify(self) -> "Deferred[Verification]":
+        archive, began = self.archive, self._clock.seconds()
+        found = deferToThreadPool(
+            self._reactor,
+            self._reactor.getThreadPool(),
+            lambda: first_invalid(archive.buffer, archive.offsets, 0, archive.height),
+        )
+
+        def result(invalid: int | None) -> Verification:
+            height = None if invalid is None else invalid + 1
+            return Verification(archive.height, self._clock.seconds() - began, height)
+
+        return found.addCallback(result)
+
+    # What the node asks
+
+    @property
+    def waiting(self) -> int:
+        """How many chats of ours are not in the archive yet."""
+        return len(self._own.waiting)
+
+    def offer(self) -> tuple[int, int, str] | None:
+        """Return the port, height and tip that peers of our own kind are told, if we listen."""
+        if not self._port.open:
+            return None
+        return self._port.address.port, self.archive.height, self.archive.tip
+
+    def offered(self, address: Address) -> None:
+        """Dial a peer of the live chat that says it has an archive."""
+        if self._loaded and is_ip_literal(address.host):
+            self._neighbours.dial(address)
+
+    # The neighbours report (NeighboursListener)
+
+    @property
+    def archive(self) -> Archive:
+        return self._replica.archive
+
+    def incoming(self, count: int) -> Incoming:
+        return self._replica.incoming(count)
+
+    def received(self, host: str, incoming: Incoming) -> None:
+        change = self._replica.received(incoming) if incoming.useful else None
+        if change is not None:
+            self._grown(change, host)
+        else:
+            self._mining.update()
+        confirmed = self._own.confirmed(host, self._replica.common(incoming))
+        for chat in confirmed:
+            self._report_when_saved(chat)
+
+    def peer_changed(
+        self, host: str, state: ArchivePeerState, height: int | None, reason: str
+    ) -> None:
+        self.log.info("[Archive] {host} {state} {reason}", host=host, state=state, reason=reason)
+        self._report(
+            ArchivePeerChanged(
+                time=self._wall_clock(), address=host, state=state, height=height, reason=reason
+            )
+        )
+
+    def notice(self, level: Level, text: str) -> None:
+        self.log.info("[Archive] {text}", text=text)
+        self._report(Notice(time=self._wall_clock(), level=level, text=text))
+
+    # The port, the miner and the disk report
+
+    def _port_gained(self) -> None:
+        address = self._port.address
+        self.log.info("[Archive] listening on {address}", address=address)
+        self._neighbours.cancel(self._port.holder)
+        if self._port.was_taken:
+            self.notice("info", f"the archive's port {address.port} is ours now")
+
+    def _port_taken(self, reason: str) -> None:
+        holder = self._port.holder
+        self.notice(
+            "info", f"the archive's port {holder.port} is taken ({reason}); linking to {holder}"
+        )
+        self._neighbours.dial(holder, persistent=True)
+
+    def _mined(self, change: Change) -> None:
+        self._grown(change, "mined")
+
+    def _disk_failed(self, reason: str) -> None:
+        self.notice("error", f"the archive cannot be written: {reason}; trying again")
+
+    def _disk_recovered(self) -> None:
+        self.notice("info", "the archive is on the disk again")
+
+    # Within
+
+    def _grown(self, change: Change, source: str) -> None:
+        """The archive is another one: tell everybody."""
+        before = change.common + change.dropped
+        self._keeper.keep(change.archive)
+        if change.moved:
+            self._keep_own()
+        self._neighbours.push()
+        self._report_growth(source, change.common, change.dropped)
+        for chat in change.moved:
+            if chat.height is None:
+                self._report_chat(chat.info())
+            else:
+                self._report_when_saved(chat)
+        if before <= CROWDED < change.archive.height:
+            self.notice("info", f"{CROWDED} chats: some programs cannot take more")
+        self._mining.update()
+
+    def _report_growth(self, source: str, common: int, dropped: int) -> None:
+        archive = self.archive
+        new = archive.newest(min(MAX_NEW_TEXTS, archive.height - common))
+        self.log.info(
+            "[Archive] {height} chats from {source}, {dropped} dropped",
+            height=archive.height,
+            source=source,
+            dropped=dropped,
+        )
+        self._report(
+            ArchiveGrew(
+                time=self._wall_clock(),
+                height=archive.height,
+                tip=archive.tip,
+                source=source,
+                reorganised=dropped > 0,
+                dropped=dropped,
+                chats=[_text(chat.text) for _, chat in new],
+            )
+        )
+
+    def _report_when_saved(self, chat: OwnChat) -> None:
+        """Report a chat as in the archive only when no crash can take it away any more."""
+        info = chat.info()
+
+        def report() -> None:
+            if chat.height == info.height:
+                self._report_chat(info)
+
+        self._keeper.when_saved(report)
+
+    def _report_chat(self, info: ChatInfo) -> None:
+        self._report(
+            ChatChanged(
+                time=self._wall_clock(),
+                chat_id=info.chat_id,
+                state=info.state,
+                height=info.height,
+                text=info.text,
+                confirmations=info.confirmations,
+            )
+        )
+
+    def _keep_own(self) -> None:
+        self._keeper.keep_own(self._own.records())
+
+    def _dial(self, peer: str) -> bool:
+        try:
+            address = parse_archive_peer(peer, self._settings.port, "archive peer")
+        except ConfigError as error:
+            raise RequestError(str(error)) from error
+        return self._neighbours.dial(address, persistent=True)
+
+    def _check_trouble(self) -> None:
+        if self._trouble:
+            raise RequestError(self._trouble)
+
+
+def _text(data: bytes) -> str:
+    """Return a chat's bytes as text; what is none stays visible as escapes."""
+    return data.decode("utf-8", "backslashreplace")

@@ -1,0 +1,45 @@
+"""The folder of a node: made at the start, and held for as long as its process lives."""
+
+import fcntl
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import platformdirs
+
+from p2pchat.errors import ConfigError, StartError
+from p2pchat.identity import PeerId
+
+
+def make_data_dir(option: str | None, me: PeerId) -> Path:
+    """Return the folder of this node, made if need be and closed to others.
+
+    It is the one that the option names, else one for `me` among the user's. Raises ConfigError.
+    """
+    default = platformdirs.user_data_path("p2pchat") / quote(me, safe=" @")
+    path = Path(option).absolute() if option else default
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"data folder {path}: {error.strerror or error}") from error
+    return path
+
+
+def lock_data_dir(data_dir: Path, me: PeerId) -> IO[str]:
+    """Hold the folder until the file returned is closed.
+
+    Raises StartError if another process holds it, ConfigError if it can't be written to.
+    """
+    try:
+        lock = (data_dir / "lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # finds out now, while it can be said, whether the disk is full
+        lock.write(f"{me}\n")
+        lock.flush()
+    except BlockingIOError as error:
+        raise StartError(
+            f"{me} is running already with the data folder {data_dir}; choose another --name"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"data folder {data_dir}: {error.strerror or error}") from error
+    return lock

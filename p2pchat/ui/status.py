@@ -1,0 +1,121 @@
+"""What `/status` and `/archive` tell, line by line."""
+
+from p2pchat.api import ArchiveInfo, ArchivePeerInfo, ChatInfo, RendezvousInfo, Status
+from p2pchat.ui.marks import MARKS, chat_note, chat_text
+from p2pchat.ui.tables import data_size, duration, figure, plural, table, timed
+from p2pchat.ui.words import shown
+
+#: How many codes have to be tried in the mean until an MD5 starts with two zero bytes.
+TRIES_A_CHAT = 65_536
+
+_MAX_CHATS = 20
+_MAX_PAUSED = 5
+
+
+def status_lines(status: Status) -> list[str]:
+    """Tell of the node; of its archive, if it has one, in a line or two."""
+    return [
+        f"{shown(status.peer_id)}, p2pchat {status.version}, up {duration(status.uptime)}",
+        f"listening on {status.host}:{status.port}",
+        f"{plural(status.peers, 'peer')}, {plural(status.links, 'link')}; under way: "
+        f"{plural(status.handshakes, 'handshake')}, {plural(status.pending, 'message')}",
+        *map(_rendezvous_line, status.rendezvous),
+        *(_glance(status.archive) if status.archive else ()),
+        f"logging from {status.log_level} on to {status.log_file}",
+    ]
+
+
+def archive_lines(info: ArchiveInfo) -> list[str]:
+    """Tell all about the archive; of our chats the newest 20."""
+    tip = f", tip {info.tip}" if info.tip else ""
+    return [
+        *(["loading: the archive's file is being read"] if info.loading else ()),
+        f"{plural(info.height, 'chat')}, {data_size(info.size)} of {data_size(info.limit)}{tip}",
+        _place(info),
+        _mining_line(info),
+        *_chat_lines(info.chats),
+        _peers_line(info),
+        *_peer_table(info.peers),
+    ]
+
+
+def _rendezvous_line(server: RendezvousInfo) -> str:
+    ours = ", served by this node" if server.serving else ""
+    registered = "registered" if server.registered else "not registered"
+    found = plural(server.peers, "peer")
+    return f"rendezvous {server.address}{ours}: {server.state}, {registered}, {found}"
+
+
+def _glance(info: ArchiveInfo) -> list[str]:
+    loading = " (loading)" if info.loading else ""
+    height = f"{plural(info.height, 'chat')}{loading}"
+    peers = plural(_linked(info), "peer")
+    waiting = plural(_waiting(info), "chat")
+    line = f"archive: {height}, {peers}; under way: {waiting}; {_place(info)}"
+    paused = [peer for peer in info.peers if peer.paused]
+    return [line, _paused_line(paused)] if paused else [line]
+
+
+def _linked(info: ArchiveInfo) -> int:
+    return sum(bool(peer.directions) for peer in info.peers)
+
+
+def _waiting(info: ArchiveInfo) -> int:
+    """Count our chats that stand in no archive of ours."""
+    return sum(chat.height is None for chat in info.chats)
+
+
+def _place(info: ArchiveInfo) -> str:
+    if info.port:
+        return f"listening on {info.host}:{info.port}"
+    return "not listening: another program of this machine has the port, and is dialled"
+
+
+def _paused_line(paused: list[ArchivePeerInfo]) -> str:
+    named = [
+        f"{shown(peer.address)} ({plural(peer.offences, 'offence')}, {duration(peer.paused)} to go)"
+        for peer in paused[:_MAX_PAUSED]
+    ]
+    more = len(paused) - len(named)
+    names = ", ".join([*named, *([f"{more} more"] if more else [])])
+    return f"archive: what these send is ignored for now, it was worth nothing: {names}"
+
+
+def _mining_line(info: ArchiveInfo) -> str:
+    now = f"mining, {plural(_waiting(info), 'chat')} to go" if info.mining else "not mining"
+    if not info.rate:
+        return f"{now}; the rate is not known yet"
+    return f"{now}; {figure(info.rate)} tries/s, so a chat takes {timed(TRIES_A_CHAT / info.rate)}"
+
+
+def _chat_lines(chats: list[ChatInfo]) -> list[str]:
+    newest = [
+        f"{MARKS[chat.state]} {chat_text(chat.text)} ({chat_note(chat)})"
+        for chat in chats[-_MAX_CHATS:]
+    ]
+    more = len(chats) - len(newest)
+    return [f"{plural(more, 'chat')} of ours before", *newest] if more else newest
+
+
+def _peers_line(info: ArchiveInfo) -> str:
+    dialled = f", {info.connecting} more dialled" if info.connecting else ""
+    hint = "" if info.peers or info.connecting else "; /connect HOST dials one"
+    return f"{plural(_linked(info), 'peer')}{dialled}{hint}"
+
+
+def _peer_table(peers: list[ArchivePeerInfo]) -> list[str]:
+    if not peers:
+        return []
+    head = ("peer", "height", "links", "offences", "ignored for")
+    return table(head, [_peer_row(peer) for peer in peers])
+
+
+def _peer_row(peer: ArchivePeerInfo) -> tuple[str, ...]:
+    counts = ((peer.directions.count(way), way) for way in ("in", "out"))
+    return (
+        shown(peer.address),
+        "-" if peer.height is None else str(peer.height),
+        ", ".join(f"{count} {way}" for count, way in counts if count) or "-",
+        str(peer.offences),
+        duration(peer.paused) if peer.paused else "-",
+    )

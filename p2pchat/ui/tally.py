@@ -1,0 +1,33 @@
+"""What the toolbar of a terminal counts."""
+
+from p2pchat.events import ArchiveGrew, Event, MessageReceived, PeerDown, PeerUp
+from p2pchat.identity import PeerId
+from p2pchat.ui.words import shown
+
+
+class Tally:
+    """Peers that are connected, and what others wrote since the user last typed a line."""
+
+    def __init__(self, me: PeerId) -> None:
+        self._me = me
+        self._connected: set[str] = set()
+        self._unread = 0
+
+    def count(self, event: Event) -> None:
+        """Take note of an event."""
+        match event:
+            case PeerUp():
+                self._connected.add(event.peer_id)
+            case PeerDown():
+                self._connected.discard(event.peer_id)
+            case MessageReceived():
+                self._unread += 1
+            case ArchiveGrew() if event.source not in ("mined", "file"):
+                self._unread += len(event.chats)
+
+    def read(self) -> None:
+        """Take note that the user has seen everything."""
+        self._unread = 0
+
+    def __str__(self) -> str:
+        return f"{shown(self._me)} | {len(self._connected)} connected | {self._unread} unread"
