@@ -36,9 +36,9 @@ async def chat(actions: Actions, rest: str) -> Answer:
 
 
 async def hist(actions: Actions, rest: str) -> Answer:
-    archive = actions.api.archive
-    found = archive.history(_count(only_word(rest)))
-    return Answer(_history_lines(found) if found else [_nothing(archive)], found)
+    api = actions.api.archive
+    found = api.history(_count(only_word(rest)))
+    return Answer(_history_lines(found) if found else [_nothing(api)], found)
 
 
 async def archive(actions: Actions, rest: str) -> Answer:
@@ -64,9 +64,9 @@ async def req(actions: Actions, rest: str) -> Answer:
 
 async def val(actions: Actions, rest: str) -> Answer:
     no_word(rest)
-    archive = actions.api.archive
-    found = await archive.verify()
-    return Answer([_verdict(found) if found.height else _nothing(archive)], found)
+    api = actions.api.archive
+    found = await api.verify()
+    return Answer([_verdict(found) if found.height else _nothing(api)], found)
 
 
 def _count(word: str) -> int | None:
@@ -87,8 +87,8 @@ def _history_lines(chats: list[ArchivedChat]) -> list[str]:
     return [f"{one.height:>{digits}} {'*' if one.ours else ' '} {one.text}" for one in chats]
 
 
-def _nothing(archive: ArchiveApi) -> str:
-    return f"the archive is {'still being read' if archive.info().loading else 'empty'}"
+def _nothing(api: ArchiveApi) -> str:
+    return f"the archive is {'still being read' if api.info().loading else 'empty'}"
 
 
 def _verdict(found: Verification) -> str:

@@ -49,15 +49,11 @@ def _rendezvous_line(server: RendezvousInfo) -> str:
 def _glance(info: ArchiveInfo) -> list[str]:
     loading = " (loading)" if info.loading else ""
     height = f"{plural(info.height, 'chat')}{loading}"
-    peers = plural(_linked(info), "peer")
+    peers = plural(len(info.peers), "peer")
     waiting = plural(_waiting(info), "chat")
     line = f"archive: {height}, {peers}; under way: {waiting}; {_place(info)}"
     paused = [peer for peer in info.peers if peer.paused]
     return [line, _paused_line(paused)] if paused else [line]
-
-
-def _linked(info: ArchiveInfo) -> int:
-    return sum(bool(peer.directions) for peer in info.peers)
 
 
 def _waiting(info: ArchiveInfo) -> int:
@@ -100,7 +96,7 @@ def _chat_lines(chats: list[ChatInfo]) -> list[str]:
 def _peers_line(info: ArchiveInfo) -> str:
     dialled = f", {info.connecting} more dialled" if info.connecting else ""
     hint = "" if info.peers or info.connecting else "; /connect HOST dials one"
-    return f"{plural(_linked(info), 'peer')}{dialled}{hint}"
+    return f"{plural(len(info.peers), 'peer')}{dialled}{hint}"
 
 
 def _peer_table(peers: list[ArchivePeerInfo]) -> list[str]:
@@ -115,7 +111,7 @@ def _peer_row(peer: ArchivePeerInfo) -> tuple[str, ...]:
     return (
         shown(peer.address),
         "-" if peer.height is None else str(peer.height),
-        ", ".join(f"{count} {way}" for count, way in counts if count) or "-",
+        ", ".join(f"{count} {way}" for count, way in counts if count),
         str(peer.offences),
         duration(peer.paused) if peer.paused else "-",
     )

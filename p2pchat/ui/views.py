@@ -153,4 +153,4 @@ def _archive_peer(event: ArchivePeerChanged) -> Line:
         case "lost":
             return [("class:down", f"- {peer} is gone{why}")]
         case "paused":
-            return [("class:warning", f"! {peer} is ignored for a while{why}")]
+            return [("class:warning", f"! {peer} is paused{why}")]

@@ -154,7 +154,6 @@ class NetworkTests(CommandsCase):
 
     def test_verdicts(self) -> None:
         cases = {
-            (0, None): "the archive is empty",
             (1, None): "the only chat is valid (0.2 s)",
             (12, 7): "chat 7 of 12 is not valid (0.2 s)",
         }
@@ -163,3 +162,13 @@ class NetworkTests(CommandsCase):
             self.node.archive.verification = succeed(found)
             reply = self.run_line("/val")
             self.assertEqual((reply.lines, reply.error), ([line], ""))
+
+    def test_there_is_nothing_to_verify(self) -> None:
+        found = Verification(height=0, seconds=0.0, invalid=None)
+        for loading, line in (
+            (False, "the archive is empty"),
+            (True, "the archive is still being read"),
+        ):
+            self.node.archive.verification = succeed(found)
+            self.node.archive.known_info = archive_info(loading=loading)
+            self.assertEqual(self.run_line("/val").lines, [line])

@@ -88,7 +88,7 @@ class PeerTests(SynchronousTestCase):
             (peer_changed("lost", reason="x\n"), "- archive peer 192.0.2.7 is gone: x\\x0a"),
             (
                 peer_changed("paused", 12, reason="3 worthless archives"),
-                "! archive peer 192.0.2.7 is ignored for a while: 3 worthless archives",
+                "! archive peer 192.0.2.7 is paused: 3 worthless archives",
             ),
         ]
         for event, expected in cases:

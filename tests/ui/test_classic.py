@@ -41,6 +41,8 @@ class ClassicTests(SynchronousTestCase):
                 " chat\thello": "/chat hello",
                 "chat chat": "/chat chat",
                 "connect 127.0.0.3": "/connect 127.0.0.3",
+                "hist 5": "/hist 5",
+                "hist  all ": "/hist all",
                 "connect example.org:51511 ": "/connect example.org:51511 ",
             }
         )
@@ -50,7 +52,15 @@ class ClassicTests(SynchronousTestCase):
 
     def test_everything_else_is_a_message_or_a_command_as_ever(self) -> None:
         lines = (
-            *("status report follows", "help me", "hist 5", "debug off", "val?", "req\u2003x"),
+            *(
+                "status report follows",
+                "help me",
+                "hist five",
+                "hist 5 6",
+                "debug off",
+                "val?",
+                "req\u2003x",
+            ),
             *("connect me with bob", "chatter", "Chat with you later", "HELP", "Status"),
             *("", "  ", "/hist 5", "//hist", " /chat x", "/ chat", "hello"),
         )

@@ -9,7 +9,7 @@ from tests.ui.fakes import STATUS
 
 PEERS = [
     archive_peer("192.0.2.7", "in", "out", "in", height=12),
-    archive_peer("192.0.2.8", height=3, offences=4, paused=43.5),
+    archive_peer("192.0.2.8", "in", height=3, offences=4, paused=43.5),
 ]
 CHATS = [
     chat_info("first", "confirmed", height=11, confirmations=2),
@@ -51,7 +51,7 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(
             self.archive_part(BUSY),
             [
-                "archive: 12 chats, 1 peer; under way: 2 chats; listening on 127.0.0.2:51511",
+                "archive: 12 chats, 2 peers; under way: 2 chats; listening on 127.0.0.2:51511",
                 "archive: what these send is ignored for now, it was worth nothing: "
                 "192.0.2.8 (4 offences, 43 s to go)",
             ],
@@ -74,10 +74,10 @@ class ArchiveTests(SynchronousTestCase):
                 "✓✓ ⛓ first (in the archive at height 11, confirmed by 2 peers)",
                 "↻ ⛓ second (displaced by a longer archive, mined again)",
                 "… ⛓ third (mining)",
-                "1 peer, 1 more dialled",
+                "2 peers, 1 more dialled",
                 "peer       height  links        offences  ignored for",
                 "192.0.2.7  12      2 in, 1 out  0         -",
-                "192.0.2.8  3       -            4         43 s",
+                "192.0.2.8  3       1 in         4         43 s",
             ],
         )
 
