@@ -109,7 +109,6 @@ class FileStorage:
         self._folder.put(_OWN, memoryview(_encode_own(records)))
 
     def _load_archive(self, notices: list[str]) -> Archive:
-        self._stored = None
         data = self._folder.read(_ARCHIVE)
         offsets = _walk(data)
         count = len(offsets) - 1
