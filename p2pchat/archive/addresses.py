@@ -5,11 +5,14 @@ dialled again only if it is listed after a pause that doubles each time. Whoever
 addresses makes nobody else's wait: lists take turns.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable
 
-#: Addresses that wait to be dialled, of all lists together.
+#: Addresses that wait to be dialled, of all lists together; the longest list makes room.
 MAX_WAITING = 1000
+
+#: Addresses remembered as our own: loopback alone has millions.
+MAX_OWN = 1000
 
 #: Addresses remembered as not reached.
 MAX_FAILED = 10_000
@@ -33,38 +36,48 @@ class AddressBook:
 
     def __init__(self) -> None:
         self.own: set[str] = set()
-        self._waiting: OrderedDict[str, deque[str]] = OrderedDict()  # by who listed them
-        self._known: set[str] = set()
+        # by who listed them; one may stand in several lists, each of which has its turn
+        self._waiting: OrderedDict[str, dict[str, None]] = OrderedDict()
+        self._count = 0
         self._failed: OrderedDict[str, tuple[float, float]] = OrderedDict()  # until when, pause
 
     def __len__(self) -> int:
-        return len(self._known)
+        return self._count
 
     def listed(self, by: str, addresses: Iterable[str], now: float, *, on_loopback: bool) -> None:
         """Note the addresses of a list that are worth a try."""
+        waiting = self._waiting.get(by, {})
         for address in addresses:
-            if len(self._known) >= MAX_WAITING:
-                return
             if (
-                address in self._known
+                address in waiting
                 or address in self.own
                 or self._failed.get(address, (0.0, 0.0))[0] > now
                 or not is_plausible(address, on_loopback=on_loopback)
             ):
                 continue
-            self._known.add(address)
-            self._waiting.setdefault(by, deque()).append(address)
+            if self._count >= MAX_WAITING and not self._make_room(len(waiting)):
+                break
+            waiting[address] = None
+            self._count += 1
+        if waiting:
+            self._waiting[by] = waiting
 
     def next(self) -> str | None:
         """Return the next address to dial, each list's in turn; it waits no longer."""
         if not self._waiting:
             return None
         by, addresses = self._waiting.popitem(last=False)
-        address = addresses.popleft()
+        address = next(iter(addresses))
+        del addresses[address]
+        self._count -= 1
         if addresses:
             self._waiting[by] = addresses
-        self._known.discard(address)
         return address
+
+    def ourselves(self, address: str) -> None:
+        """Note that an address is our own."""
+        if len(self.own) < MAX_OWN:
+            self.own.add(address)
 
     def failed(self, address: str, now: float) -> None:
         """Note that nobody was reached there."""
@@ -73,7 +86,24 @@ class AddressBook:
         self._failed[address] = (now + pause, pause)
         if len(self._failed) > MAX_FAILED:
             self._failed.popitem(last=False)
+        for by in [by for by, addresses in self._waiting.items() if address in addresses]:
+            self._drop(by, address)
 
     def reached(self, address: str) -> None:
         """Note that somebody is there."""
         self._failed.pop(address, None)
+
+    def _make_room(self, size: int) -> bool:
+        """Let the longest list give up its last address, if it has more than `size`; tell if so."""
+        longest = max(self._waiting, key=lambda by: len(self._waiting[by]))
+        if len(self._waiting[longest]) <= size:
+            return False
+        self._drop(longest, next(reversed(self._waiting[longest])))
+        return True
+
+    def _drop(self, by: str, address: str) -> None:
+        addresses = self._waiting[by]
+        del addresses[address]
+        self._count -= 1
+        if not addresses:
+            del self._waiting[by]

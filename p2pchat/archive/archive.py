@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from p2pchat.archive.record import CODE_SIZE, DIGEST_SIZE, WINDOW, Chat, head
 
-#: How much room is added when there is none left: an eighth, and at least this many bytes.
+#: How much room is added when there is none left: an eighth, but at least this many bytes.
 _LEAST_ROOM = 65536
 
 
@@ -23,7 +23,7 @@ class _Ledger:
     __slots__ = ("buffer", "offsets")
 
     def __init__(self, data: bytes | bytearray | memoryview, offsets: Sequence[int]) -> None:
-        self.buffer = bytearray(len(data) + max(_LEAST_ROOM, len(data) // 8))
+        self.buffer = bytearray(len(data) + len(data) // 8)
         memoryview(self.buffer)[: len(data)] = data
         #: Where each chat begins, and behind them where the last one ends.
         self.offsets = array("Q", offsets)

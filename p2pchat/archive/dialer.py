@@ -17,6 +17,9 @@ from p2pchat.archive.protocol import ArchiveProtocol
 from p2pchat.config import Connection
 from p2pchat.identity import Address, source_address
 
+#: Who closes within so many seconds closes at once (3.4).
+AT_ONCE = 5.0
+
 
 class DialerListener(Protocol):
     """Makes the links, and hears how dialling ends."""
@@ -48,8 +51,10 @@ class ArchivePeerFactory(ReconnectingClientFactory):
         self.persistent = persistent
         self.link: ArchiveProtocol | None = None
         self._dialer = dialer
-        self._identify = False
+        self._identify = False  # with the next connection
         self._tried_identifying = False
+        self._made = 0.0  # when the link came up
+        self._pause = 0.0  # the last one
         self.clock = dialer.clock
         self.initialDelay = self.delay = dialer.policy.reconnect_backoff_base
         self.factor = dialer.policy.reconnect_backoff_base
@@ -60,6 +65,11 @@ class ArchivePeerFactory(ReconnectingClientFactory):
     def connected(self) -> bool:
         return self.link is not None
 
+    @property
+    def tentative(self) -> bool:
+        """Whether it is dialled, and nobody knows whether a peer is there."""
+        return not self.connected and self.maxRetries == 0
+
     def cancel(self) -> None:
         """Stop dialling; a link that is up stays."""
         self.stopTrying()
@@ -68,28 +78,45 @@ class ArchivePeerFactory(ReconnectingClientFactory):
         self.connector = connector
 
     def buildProtocol(self, addr: object) -> ArchiveProtocol:
-        self.link = self._dialer.listener.build_link(identify=self._identify)
+        identify, self._identify = self._identify, False
+        self._made = self.clock.seconds()
+        self.link = self._dialer.listener.build_link(identify=identify)
         return self.link
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         self._dialer.log.debug(
             "[Archive] {address}: {reason}", address=self.address, reason=reason.value
         )
+        if self._identify:
+            # by the time that somebody answers it may be another program
+            self._identify = self._tried_identifying = False
         self._retry(connector)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
         link, self.link = self.link, None
         assert link is not None
+        if not self.continueTrying:
+            self._dialer.finished(self)
+            return
+        lasted = self.clock.seconds() - self._made
         if link.spoke:
-            self.resetDelay()
-            self.maxRetries = None if self.persistent else self._dialer.retries
-        elif not link.heard and not self._tried_identifying and self.continueTrying:
+            self._was_reached(lasted)
+        elif self._wants_identification(link, lasted):
             self._tried_identifying = self._identify = True
             connector.connect()
             return
-        else:
-            self._identify = False
         self._retry(connector)
+
+    def _was_reached(self, lasted: float) -> None:
+        """A peer is there. A link shorter than the pause before it leaves the pauses growing."""
+        self.maxRetries = None if self.persistent else self._dialer.retries
+        self._tried_identifying = False
+        if lasted >= self._pause:
+            self.resetDelay()
+
+    def _wants_identification(self, link: ArchiveProtocol, lasted: float) -> bool:
+        said_nothing = not link.heard and not link.dropped
+        return said_nothing and lasted < AT_ONCE and not self._tried_identifying
 
     def _retry(self, connector: Any) -> None:
         if not self.continueTrying or (
@@ -97,8 +124,10 @@ class ArchivePeerFactory(ReconnectingClientFactory):
         ):
             self._dialer.finished(self)
             return
-        pause = self.initialDelay * self.factor**self.retries
-        self.delay = min(pause, self.maxDelay) * self._dialer.rng.uniform(0.9, 1.1)
+        # step by step, as a power of the factor would grow beyond all numbers
+        pause = self._pause * self.factor if self.retries else self.initialDelay
+        self._pause = min(pause, self.maxDelay)
+        self.delay = self._pause * self._dialer.rng.uniform(0.9, 1.1)
         self.retry(connector)
 
 
@@ -137,6 +166,11 @@ class ArchiveDialer(Service):
         """How many addresses are being dialled, or wait to be dialled again."""
         return sum(not factory.connected for factory in self._factories.values())
 
+    @property
+    def tentative(self) -> int:
+        """How many addresses are being dialled where nobody may be."""
+        return sum(factory.tentative for factory in self._factories.values())
+
     def __contains__(self, address: Address) -> bool:
         return address in self._factories
 
@@ -162,6 +196,12 @@ class ArchiveDialer(Service):
         factory = self._factories.pop(address, None)
         if factory is not None:
             factory.cancel()
+
+    def cancel_link(self, link: object) -> None:
+        """Stop dialling the address that a link was dialled by; the link stays."""
+        for factory in list(self._factories.values()):
+            if factory.link is link:
+                self.cancel(factory.address)
 
     def stopService(self) -> None:
         Service.stopService(self)

@@ -153,7 +153,7 @@ class Incoming:
             self._stage = _Stage.SKIPPING
 
     def _keep_window(self) -> None:
-        """Keep what the windows of the chats to come cover of base, and what is here of the next."""
+        """Keep what the next windows cover of base, and what of the next chat is here."""
         first = max(0, self.common - (WINDOW - 1))
         start = self.base.offsets[first]
         with memoryview(self.base.buffer) as buffer:

@@ -7,9 +7,11 @@ memory. If the disk fails the node lives on without it and tries again.
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.storage import Loaded, OwnRecord, Storage
@@ -25,6 +27,8 @@ class Keeper:
     first one after that which does not.
     """
 
+    log = Logger()
+
     def __init__(
         self,
         reactor: Any,
@@ -37,8 +41,7 @@ class Keeper:
         self._storage = storage
         self._failed = failed
         self._recovered = recovered
-        self._saved = Archive()
-        self._archive = Archive()
+        self._saved = self._archive = Archive()
         self._own: list[OwnRecord] | None = None
         self._waiting: list[Callable[[], None]] = []
         self._writing: Deferred[None] | None = None
@@ -87,32 +90,29 @@ class Keeper:
     def _written(self, result: Any, writing: "Deferred[None]") -> None:
         self._writing = None
         writing.callback(None)
-        if isinstance(result, Exception):
-            raise result
+        if isinstance(result, Failure):
+            self._log_bug(result)
 
     async def _write(self) -> None:
-        while self._own is not None or self._saved is not self._archive:
+        while self._own is not None or self._saved is not self._archive or self._waiting:
             waiting, self._waiting = self._waiting, []
             try:
                 await self._write_own()
                 await self._write_archive()
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, nothing is stored
                 self._waiting = waiting + self._waiting
                 self._fail(error)
                 return
             self._recover()
             for call in waiting:
-                call()
+                maybeDeferred(call).addErrback(self._log_bug)
 
     async def _write_own(self) -> None:
-        own, self._own = self._own, None
-        if own is None:
-            return
-        try:
+        own = self._own
+        if own is not None:
             await self._in_thread(self._storage.save_own, own)
-        except OSError:
-            self._own = own if self._own is None else self._own
-            raise
+            # unless there are others meanwhile
+            self._own = None if self._own is own else self._own
 
     async def _write_archive(self) -> None:
         saved, archive = self._saved, self._archive
@@ -124,16 +124,21 @@ class Keeper:
             await self._in_thread(self._storage.replace, archive)
         self._saved = archive
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, error: Exception) -> None:
         self._retry = self._clock.callLater(RETRY_TIME, self._try_again)
+        if not isinstance(error, OSError):
+            self._log_bug(Failure(error))
         if not self._trouble:
             self._trouble = True
-            self._failed(error.strerror or str(error))
+            self._failed(getattr(error, "strerror", None) or str(error))
 
     def _recover(self) -> None:
         if self._trouble:
             self._trouble = False
             self._recovered()
+
+    def _log_bug(self, failure: Failure) -> None:
+        self.log.failure("storing the archive failed", failure)
 
     def _try_again(self) -> None:
         self._retry = None

@@ -86,7 +86,7 @@ class LinkOwner(Protocol):
         """Chats wait to be verified; until they are, the link reads nothing more."""
 
     def arrived(self, link: Link, incoming: Incoming) -> None:
-        """An archive is here in full, and verified as far as it is of use."""
+        """An archive is here in full and verified as far as it is of use, or it is not valid."""
 
     def notified(self, link: Link, text: bytes) -> None:
         """A Notification came."""

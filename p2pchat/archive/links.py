@@ -11,7 +11,8 @@ class Links:
     """Who is pushed to, who is listed, and who has to make room.
 
     `max_peers` bounds the accepted links. When there is no more room, the address with the most of
-    them gives one up: so whoever opens many takes nobody else's place.
+    them gives one up, of several such the one that just came: so whoever opens many takes nobody
+    else's place, and whoever comes late takes it only from those.
     """
 
     def __init__(self, max_peers: int) -> None:
@@ -30,6 +31,11 @@ class Links:
     def hosts(self) -> list[str]:
         """The addresses that we have a link to."""
         return list(self._by_host)
+
+    @property
+    def local_hosts(self) -> set[str]:
+        """Our own addresses, as far as links show them."""
+        return {link.local.host for link in self}
 
     def of(self, host: str) -> list[Link]:
         """Return all links to an address."""
@@ -58,7 +64,7 @@ class Links:
         self._accepted[link.host] = self._accepted.get(link.host, 0) + 1
         if sum(self._accepted.values()) <= self._max_peers:
             return None
-        crowd = max(self._accepted, key=lambda host: self._accepted[host])
+        crowd = max(self._accepted, key=lambda host: (self._accepted[host], host == link.host))
         return next(other for other in reversed(self.of(crowd)) if not other.dialled)
 
     def remove(self, link: Link) -> None:
@@ -77,6 +83,7 @@ class Links:
     def listing_for(self, asker: Link, own: set[str]) -> list[str]:
         """Return whom to list to a peer: live links, never itself nor us (3.3)."""
         on_loopback = is_loopback(asker.host)
+        own = own | self.local_hosts
         return [
             host
             for host, links in self._by_host.items()

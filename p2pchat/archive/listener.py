@@ -57,7 +57,8 @@ class ListeningPort:
     @property
     def holder(self) -> Address:
         """Where the node listens that has the port while we don't."""
-        return Address(self.address.host or "127.0.0.1", self.address.port)
+        host = self.address.host
+        return Address("127.0.0.1" if host in ("", "0.0.0.0") else host, self.address.port)
 
     def start(self) -> None:
         """Try to get the port, now and until it is ours."""

@@ -91,8 +91,8 @@ class Miner:
             return
         search.over.set()
         self._search = None
-        # each thread is on average in the middle of what lies between two looks
-        self._tries += (search.looks - self._threads / 2) * TRIES_A_LOOK
+        # each thread that has begun is on average in the middle of what lies between two looks
+        self._tries += (search.looks - min(search.looks, self._threads) / 2) * TRIES_A_LOOK
         self._seconds += self._clock.seconds() - search.began
         found(code)
 

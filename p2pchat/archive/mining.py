@@ -8,11 +8,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from p2pchat.archive.miner import Miner
-from p2pchat.archive.replica import Change, Job, Replica
+from p2pchat.archive.replica import Change, Job, Replica, Turn
 
 #: How long to wait after a lost race, in seconds: whoever draws the shortest time is first, and the
 #: others take what it mined before they begin (docs/protocols.md, 3.10).
 PAUSE = (0.05, 0.5)
+
+#: How long to wait for somebody else to settle a tie, in seconds: for a pause, mining, and the way
+#: of the archive to us and back.
+PATIENCE = (3.0, 6.0)
 
 
 class Mining:
@@ -64,22 +68,21 @@ class Mining:
         self._give_up()
         if job is not None:
             self._job = job
-            self._begin_after(self._pause(job))
+            self._begin_at(job.turn)
 
     def _is_under_way(self, job: Job | None) -> bool:
         ours = self._job
         if job is None or ours is None:
             return job is ours
-        return job.chat is ours.chat and job.base is ours.base
+        going_on = self._miner.mining or self._start is not None  # and has not failed
+        return going_on and job.chat is ours.chat and job.base is ours.base
 
-    def _pause(self, job: Job) -> float:
-        return self._rng.uniform(*PAUSE) if job.chat.displaced or job.is_rival else 0.0
-
-    def _begin_after(self, pause: float) -> None:
-        if pause:
-            self._start = self._clock.callLater(pause, self._begin)
-        else:
+    def _begin_at(self, turn: Turn) -> None:
+        if turn is Turn.NOW:
             self._begin()
+            return
+        pause = self._rng.uniform(*PAUSE if turn is Turn.SOON else PATIENCE)
+        self._start = self._clock.callLater(pause, self._begin)
 
     def _begin(self) -> None:
         self._start = None

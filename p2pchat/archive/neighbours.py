@@ -4,6 +4,7 @@ Its listener has the archive; everything about who sends what to whom is here (d
 3.1 to 3.9).
 """
 
+from collections.abc import Callable
 from random import Random
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from p2pchat.api import ArchivePeerInfo
 from p2pchat.archive.addresses import AddressBook
@@ -75,12 +77,13 @@ class Neighbours:
         self._goodwill = Goodwill()
         self._rounds = VerifyingRounds(reactor, self._check_memory)
         self._greeted: set[str] = set()  # whose coming was reported
+        self._proven: set[Link] = set()  # that sent a valid archive
         self._left: Deferred[None] | None = None
         self._leaving = False
         timeout = config.archive.connect_timeout
         self._dialer = ArchiveDialer(reactor, rng, config.connection, timeout, bind, self)
-        self._asking_peers = self._every(self.request_peers)
-        self._asking_archives = self._every(self.request_archives)
+        self._asking_peers = self._looping(self.request_peers)
+        self._asking_archives = self._looping(self.request_archives)
         self.factory = ArchiveServerFactory(self._build_accepted)
 
     # What the archive's service asks
@@ -97,8 +100,8 @@ class Neighbours:
     def start(self) -> None:
         """Begin to dial and to ask."""
         self._dialer.startService()
-        self._asking_peers.start(self._settings.peer_request_interval, now=False)
-        self._asking_archives.start(self._settings.archive_request_interval, now=False)
+        self._repeat(self._asking_peers, self._settings.peer_request_interval)
+        self._repeat(self._asking_archives, self._settings.archive_request_interval)
 
     async def leave(self) -> None:
         """Close all links; what was handed to their transports is still written, for a second."""
@@ -120,9 +123,9 @@ class Neighbours:
 
     def dial(self, address: Address, *, persistent: bool = False) -> bool:
         """Dial a peer unless we did; persistent: for ever. Tell whether it is dialled now."""
-        if address.host in self._book.own or (
-            not persistent and self._links.has_dialled(address.host)
-        ):
+        if address.host in self._book.own:
+            return False
+        if not persistent and (self._links.has_dialled(address.host) or not self._has_room()):
             return False
         return self._dialer.dial(address, persistent=persistent)
 
@@ -159,7 +162,10 @@ class Neighbours:
             return
         evicted = self._links.add(link)
         if evicted is not None:
+            self._links.remove(evicted)  # that takes no other's place before it is gone
             evicted.drop("too many links")
+        if link.dialled:
+            self._dial_listed()
         if link in self._links and self._links.is_target(link):
             link.request_peers()
             link.request_archive()
@@ -174,12 +180,15 @@ class Neighbours:
     def disconnected(self, link: Link, reason: str) -> None:
         height = self._height(link.host)
         self._rounds.discard(link)
+        self._proven.discard(link)
         self._links.remove(link)
         self.log.debug("[Archive] {host} closed: {reason}", host=link.host, reason=reason)
         if link.host in self._greeted and not self._links.of(link.host):
             self._greeted.discard(link.host)
             if not self._leaving:
                 self._listener.peer_changed(link.host, "lost", height, reason)
+        if link.dialled:
+            self._push_elsewhere(link.host)
         if not self._links.hosts:
             self._stop_waiting()
 
@@ -187,14 +196,16 @@ class Neighbours:
         return self._links.listing_for(link, self._book.own)
 
     def listed(self, link: Link, addresses: list[str]) -> None:
-        known = self._links.hosts
+        known = {*self._links.hosts, *self._links.local_hosts}
         new = [address for address in addresses if address not in known]
         now, on_loopback = self._clock.seconds(), is_loopback(link.host)
         self._book.listed(link.host, new, now, on_loopback=on_loopback)
         self._dial_listed()
 
     def incoming(self, link: Link, count: int) -> Incoming:
-        if self._goodwill.paused(link.host, self._clock.seconds()):
+        # whoever shares an address with an offender and has proven itself does not suffer for it
+        paused = self._goodwill.paused(link.host, self._clock.seconds())
+        if paused and link not in self._proven:
             return Incoming.ignored(count, self._settings.max_archive_bytes)
         return self._listener.incoming(count)
 
@@ -207,6 +218,8 @@ class Neighbours:
             return
         if incoming.useful:
             self._goodwill.behaved(link.host)
+        if incoming.useful or 0 < incoming.count == incoming.common:
+            self._proven.add(link)
         self._listener.received(link.host, incoming)
 
     def notified(self, link: Link, text: bytes) -> None:
@@ -230,16 +243,34 @@ class Neighbours:
     def _build_accepted(self) -> ArchiveProtocol:
         return ArchiveProtocol(self._clock, self._link_settings, self, dialled=False)
 
-    def _every(self, call: Any) -> LoopingCall:
+    def _looping(self, call: Callable[[], object]) -> LoopingCall:
         looping = LoopingCall(call)
         looping.clock = self._clock
         return looping
 
+    def _repeat(self, looping: LoopingCall, interval: float) -> None:
+        """Start, and start again if a call fails: by itself it would stop for good."""
+
+        def failed(failure: Failure) -> None:
+            self.log.failure("asking peers failed", failure)
+            self._repeat(looping, interval)
+
+        looping.start(interval, now=False).addErrback(failed)
+
+    def _has_room(self) -> bool:
+        return len(self._dialer) < self._settings.max_peers
+
+    def _push_elsewhere(self, host: str) -> None:
+        """The link that we dialled is gone, and what was under way on it may be lost."""
+        for link in self._links.of(host):
+            if not self._leaving and self._links.is_target(link):
+                link.push()
+
     def _dial_listed(self) -> None:
         """Dial addresses of peer lists, a few at a time."""
         while (
-            self._dialer.connecting < MAX_DIALLING
-            and len(self._dialer) < self._settings.max_peers
+            self._dialer.tentative < MAX_DIALLING
+            and self._has_room()
             and (host := self._book.next()) is not None
         ):
             if not self._links.of(host):
@@ -248,12 +279,13 @@ class Neighbours:
     def _meet_ourselves(self, link: Link, twin: Link) -> None:
         """Note that an address is our own: the link's other end is a link of ours."""
         dialled = link if link.dialled else twin
-        self._book.own.add(dialled.host)
-        self._dialer.cancel(dialled.remote)
+        self._book.ourselves(dialled.host)
+        self._dialer.cancel_link(dialled)
         for end in (link, twin):
             end.drop("it is ourselves")
 
     def _offended(self, link: Link, incoming: Incoming) -> None:
+        self._proven.discard(link)
         why = f"chat {(incoming.invalid or 0) + 1} of {incoming.count} is not valid"
         self.log.info("[Archive] {host}: {why}", host=link.host, why=why)
         link.notify(f"archive ignored: {why}")

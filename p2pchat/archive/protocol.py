@@ -55,6 +55,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         self.spoke = False
         self.notifies = False
         self.heard = False  # at least one byte came
+        self.remote = self.local = Address("", 0)
         self._clock = clock
         self._settings = settings
         self._owner = owner
@@ -66,17 +67,16 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         self._open = False
 
     @property
-    def remote(self) -> Address:
-        return _address(self.transport.getPeer())
-
-    @property
-    def local(self) -> Address:
-        return _address(self.transport.getHost())
+    def dropped(self) -> bool:
+        """Whether it was us who closed it."""
+        return bool(self._reason)
 
     @property
     def kept(self) -> int:
-        arriving = self._arriving.kept if self._arriving is not None else 0
-        return arriving + sum(incoming.kept for incoming in self._unverified)
+        waiting = sum(incoming.kept for incoming in self._unverified)
+        if self._arriving is None or self._arriving in self._unverified:
+            return waiting
+        return waiting + self._arriving.kept
 
     # What an owner may ask (Link)
 
@@ -101,7 +101,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
                 incoming.verify(size)
             if not incoming.unverified:
                 self._unverified.popleft()
-                if incoming.done:
+                if incoming.done or incoming.invalid is not None:
                     self._arrived(incoming)
         if not self._open or self._unverified:
             return self._open
@@ -113,7 +113,8 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         if self._open:
             self._reason = reason
             self._close()
-            self.transport.abortConnection()
+        # also if we left and wait for the last bytes to be taken
+        self.transport.abortConnection()
 
     def leave(self) -> None:
         """Close the connection when what was handed to the transport is written."""
@@ -126,6 +127,8 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
 
     def connectionMade(self) -> None:
         self._open = True
+        self.remote = _address(self.transport.getPeer())
+        self.local = _address(self.transport.getHost())
         self.host = self.remote.host
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
@@ -134,7 +137,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         self._outgoing = Outgoing(
             self.transport, self._clock, timeout, lambda: self.drop("it reads nothing")
         )
-        if self._identify:
+        if self._identify and ":" not in self.local.host:
             self.transport.write(identification(self.local.host))
         self._owner.connected(self)
 
@@ -145,6 +148,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         try:
             self._framer.feed(data)
         except RemoteProtocolError as error:
+            self._verify_rest()
             self.drop(str(error))
         if not self._open:
             return
@@ -160,6 +164,8 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         lost = self._reason or reason.getErrorMessage()
+        if self._open:
+            self._verify_rest()
         self._close()
         self._arriving = None
         self._unverified.clear()
@@ -218,7 +224,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         self._begin()
         if incoming.unverified:
             self._queue(incoming)
-        else:
+        elif incoming.invalid is None:
             self._arrived(incoming)
 
     def notification(self, text: bytes) -> None:
@@ -240,8 +246,18 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         if incoming not in self._unverified:
             self._unverified.append(incoming)
 
+    def _verify_rest(self) -> None:
+        """Verify at once what came in full before the link's end: no more than one read."""
+        while self._unverified:
+            incoming = self._unverified.popleft()
+            if incoming.done:
+                while incoming.unverified:
+                    incoming.verify(incoming.kept)
+                self._arrived(incoming)
+
     def _arrived(self, incoming: Incoming) -> None:
-        self.height = incoming.count
+        if incoming.invalid is None:
+            self.height = incoming.count
         self._owner.arrived(self, incoming)
 
     def _close(self) -> None:

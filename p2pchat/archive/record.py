@@ -67,8 +67,5 @@ def check_text(text: str) -> bytes:
 def _fold(text: str) -> str:
     """Write text in ASCII as well as it goes: accents fall off, the rest becomes `?`."""
     plain = unicodedata.normalize("NFKD", text)
-    return "".join(
-        character if " " <= character <= "~" else "?"
-        for character in plain
-        if not unicodedata.combining(character)
-    )
+    kept = (character for character in plain if not unicodedata.combining(character))
+    return "".join(character if " " <= character <= "~" else "?" for character in kept) or "?"

@@ -4,8 +4,13 @@ A valid archive that is strictly longer replaces ours; any other leaves it as it
 long but differs, and holds no chat of ours where ours does, is a rival: the next longer archive
 decides between the two. Whoever has a chat in one of them can make it, by mining that chat on top
 of the other, and so nobody's is lost (docs/protocols.md, 3.10).
+
+Only one of the two gives way, the one with the greater tip; whose chats stand in the other waits
+for that, and acts only if it does not happen. Were both to act at once, two archives as long would
+hold the same chats in another order, and nothing would decide between them before the next chat.
 """
 
+from enum import Enum, auto
 from hashlib import md5
 from typing import NamedTuple
 
@@ -24,12 +29,20 @@ class Change(NamedTuple):
     moved: list[OwnChat]
 
 
+class Turn(Enum):
+    """When to begin with a chat."""
+
+    NOW = auto()  # nobody is known to have a reason to mine at the same time
+    SOON = auto()  # the others that lost the race begin too
+    LATE = auto()  # somebody else should have settled it by then
+
+
 class Job(NamedTuple):
-    """A chat of ours to mine, and the archive to mine it on top of."""
+    """A chat of ours to mine, the archive to mine it on top of, and when."""
 
     chat: OwnChat
     base: Archive
-    is_rival: bool
+    turn: Turn
 
 
 class Replica:
@@ -55,7 +68,7 @@ class Replica:
         if archive.height > self.archive.height:
             return self._adopt(archive)
         if archive.height == self.archive.height and self._lost_in(archive) is not None:
-            self._rival = archive
+            self._note_rival(archive)
         return None
 
     def common(self, incoming: Incoming) -> int:
@@ -68,9 +81,11 @@ class Replica:
         """Return what is to be mined next, if anything and if there is room for it."""
         waiting = self.own.waiting
         if waiting:
-            job = Job(waiting[0], self.archive, is_rival=False)
+            turn = Turn.SOON if waiting[0].displaced else Turn.NOW
+            job = Job(waiting[0], self.archive, turn)
         elif self._rival is not None and (chat := self._lost_in(self._rival)) is not None:
-            job = Job(chat, self._rival, is_rival=True)
+            turn = Turn.SOON if self._rival.tip < self.archive.tip else Turn.LATE
+            job = Job(chat, self._rival, turn)
         else:
             return None
         room = self.limit - job.base.size
@@ -100,6 +115,11 @@ class Replica:
         self.archive = archive
         self._rival = None
         return Change(archive, common, dropped, self.own.adopted(archive, common))
+
+    def _note_rival(self, rival: Archive) -> None:
+        """Keep the one all others would choose; the same, which many peers send, stays the same."""
+        if self._rival is None or rival.tip < self._rival.tip:
+            self._rival = rival
 
     def _lost_in(self, rival: Archive) -> OwnChat | None:
         """Return the first chat of ours in our archive that a rival does not hold."""

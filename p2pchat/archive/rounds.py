@@ -45,7 +45,12 @@ class VerifyingRounds:
         if link is None:
             return
         del self._links[link]
-        if link.verify(SLICE):
-            self._links[link] = None
-        self._verified(link)
-        self._go_on()
+        try:
+            if link.verify(SLICE):
+                self._links[link] = None
+            self._verified(link)
+        except Exception:
+            link.drop("its archive could not be taken")
+            raise
+        finally:
+            self._go_on()

@@ -97,7 +97,7 @@ class ArchiveService(MultiService):
         try:
             loaded = await self._keeper.load()
         except OSError as error:
-            self._trouble = f"the archive cannot be read: {error.strerror or error}"
+            self._trouble = f"no archive: {error.strerror or error}"
             self.notice("error", self._trouble)
             return
         if self.running:
@@ -245,7 +245,11 @@ class ArchiveService(MultiService):
 
     def _port_gained(self) -> None:
         address = self._port.address
-        self.log.info("[Archive] listening on {address}", address=address)
+        self.log.info(
+            "[Archive] listening on {host}:{port}",
+            host=address.host or "0.0.0.0",
+            port=address.port,
+        )
         self._neighbours.cancel(self._port.holder)
         if self._port.was_taken:
             self.notice("info", f"the archive's port {address.port} is ours now")
