@@ -46,7 +46,7 @@ class AddressBook:
 
     def listed(self, by: str, addresses: Iterable[str], now: float, *, on_loopback: bool) -> None:
         """Note the addresses of a list that are worth a try."""
-        waiting = self._waiting.get(by, {})
+        waiting = self._waiting.setdefault(by, {})
         for address in addresses:
             if (
                 address in waiting
@@ -59,8 +59,8 @@ class AddressBook:
                 break
             waiting[address] = None
             self._count += 1
-        if waiting:
-            self._waiting[by] = waiting
+        if not waiting:
+            del self._waiting[by]
 
     def next(self) -> str | None:
         """Return the next address to dial, each list's in turn; it waits no longer."""

@@ -23,6 +23,9 @@ from p2pchat.errors import LocalProtocolError, RemoteProtocolError
 #: Addresses that we take from a peer list, and that we put into one (3.3).
 MAX_ADDRESSES = 1000
 
+#: Bytes of a list that are read before it counts as one that never ends (3.7).
+MAX_LIST_BYTES = 4_000_000
+
 _ADDRESS_SIZE = 4
 
 
@@ -95,6 +98,7 @@ class _Bytes:
     def __init__(self, size: int, keep: int) -> None:
         self.kept = bytearray()
         self._missing = size
+        self._taken = 0
         self._keep = keep
 
     @property
@@ -104,6 +108,9 @@ class _Bytes:
     def feed(self, data: memoryview) -> int:
         taken = min(self._missing, len(data))
         self._missing -= taken
+        self._taken += taken
+        if self._taken > MAX_LIST_BYTES:
+            raise RemoteProtocolError(f"a list of more than {MAX_LIST_BYTES} bytes")
         self.kept += data[: min(taken, self._keep - len(self.kept))]
         return taken
 

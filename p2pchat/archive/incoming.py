@@ -55,8 +55,6 @@ class Incoming:
         self._offsets = array("Q", [0])
         self._known = 0  # chats in _kept that are of base
         self._verified = 0  # chats in _kept that are valid
-        if not (count and base.height):
-            self._part()
 
     @classmethod
     def ignored(cls, count: int, limit: int) -> "Incoming":

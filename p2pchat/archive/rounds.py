@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from p2pchat.archive.link import Link
 
 #: How much is verified in one turn of the reactor, in bytes of chats; 20 times that is hashed.
-SLICE = 32768
+SLICE = 16384
 
 
 class VerifyingRounds:

@@ -84,6 +84,7 @@ class ArchiveService(MultiService):
         )
         self._loaded = False
         self._trouble = ""
+        self._early: dict[Address, bool] = {}  # to be dialled when the archive is read; persistent
         self._starting: Deferred[None] | None = None
 
     # Starting and stopping
@@ -100,8 +101,9 @@ class ArchiveService(MultiService):
             self._trouble = f"no archive: {error.strerror or error}"
             self.notice("error", self._trouble)
             return
+        self._take_up(loaded)
         if self.running:
-            self._take_up(loaded)
+            self._open()
 
     def _take_up(self, loaded: Loaded) -> None:
         for text in loaded.notices:
@@ -112,10 +114,14 @@ class ArchiveService(MultiService):
         if self.archive.height:
             self._report_growth("file", 0, 0)
         self._keep_own()
+
+    def _open(self) -> None:
         self._neighbours.start()
         self._port.start()
         for peer in self._settings.peers:
             self._dial(peer)
+        for address, persistent in self._early.items():
+            self._neighbours.dial(address, persistent=persistent)
         self._mining.start()
 
     async def leave(self) -> None:
@@ -125,6 +131,8 @@ class ArchiveService(MultiService):
         await self._port.stop()
         await self._neighbours.leave()
         await mining
+        if self._starting is not None:
+            await self._starting  # chats may have been asked for before the archive was read
         if self._loaded:
             await self._keeper.stop()
 
@@ -205,8 +213,8 @@ class ArchiveService(MultiService):
 
     def offered(self, address: Address) -> None:
         """Dial a peer of the live chat that says it has an archive."""
-        if self._loaded and is_ip_literal(address.host):
-            self._neighbours.dial(address)
+        if is_ip_literal(address.host):
+            self._dial_when_loaded(address, persistent=False)
 
     # The neighbours report (NeighboursListener)
 
@@ -340,7 +348,14 @@ class ArchiveService(MultiService):
             address = parse_archive_peer(peer, self._settings.port, "archive peer")
         except ConfigError as error:
             raise RequestError(str(error)) from error
-        return self._neighbours.dial(address, persistent=True)
+        return self._dial_when_loaded(address, persistent=True)
+
+    def _dial_when_loaded(self, address: Address, *, persistent: bool) -> bool:
+        if self._loaded:
+            return self._neighbours.dial(address, persistent=persistent)
+        if len(self._early) < self._settings.max_peers:
+            self._early[address] = persistent or self._early.get(address, False)
+        return True
 
     def _check_trouble(self) -> None:
         if self._trouble:

@@ -52,11 +52,19 @@ class MemoryTests(CountCase):
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
         self.link.say(bytes([PEER_LIST]) + MOST)
-        for _ in range(100):
+        for _ in range(66):
             self.link.say(bytes(60_000))
             self.run_for(SOON)
         self.assertLess(tracemalloc.get_traced_memory()[1], LITTLE)
         self.assertTrue(self.link.up)
+
+    def test_rule_07_a_list_that_would_never_end_is_none(self) -> None:
+        self.link.say(bytes([PEER_LIST]) + MOST)
+        for _ in range(67):
+            self.link.say(bytes(60_000))
+            self.run_for(SOON)
+        self.assertFalse(self.link.up)
+        self.assert_works()
 
     def test_rule_07_an_archive_is_bounded_by_its_bytes(self) -> None:
         """Whether it could be of use or not."""
