@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python -m benchmarks [burst] [links] [ping] [ready] [--json] [--check]`."""
+"""Runs the benchmarks: `python -m benchmarks [NAME ...] [--json] [--check]`."""
 
 import argparse
 import signal
@@ -7,7 +7,18 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from benchmarks import burst, links, ping, ready
+from benchmarks import (
+    archive_adopt,
+    archive_answers,
+    archive_memory,
+    archive_mine,
+    archive_ticker,
+    archive_verify,
+    burst,
+    links,
+    ping,
+    ready,
+)
 from benchmarks.figures import BenchmarkError, Figure
 from benchmarks.machine import Watch
 from benchmarks.table import table
@@ -17,6 +28,18 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "links": links.measure,
     "ping": ping.measure,
     "ready": ready.measure,
+    "verify": archive_verify.measure,
+    "adopt": archive_adopt.measure,
+    "mine": archive_mine.measure,
+    "ticker": archive_ticker.measure,
+    "memory": archive_memory.measure,
+    "answers": archive_answers.measure,
+}
+
+#: Names that stand for several.
+GROUPS = {
+    "chat": ("burst", "links", "ping", "ready"),
+    "archive": ("verify", "adopt", "mine", "ticker", "memory", "answers"),
 }
 
 
@@ -32,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     watch = Watch()
     figures = []
     try:
-        for name in options.names or BENCHMARKS:
+        for name in _chosen(options.names):
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
             figures += BENCHMARKS[name]()
     except (BenchmarkError, OSError) as error:
@@ -48,16 +71,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("benchmarks", description="Measure what a node can do.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    names = [*BENCHMARKS, *GROUPS]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--json", action="store_true", help="print JSON and no table")
     parser.add_argument(
         "--check", action="store_true", help="exit with status 1 if a figure falls short"
     )
     options = parser.parse_args(arguments)
     for name in options.names:
-        if name not in BENCHMARKS:
-            parser.error(f"no benchmark {name!r}: choose from {', '.join(BENCHMARKS)}")
+        if name not in names:
+            parser.error(f"no benchmark {name!r}: choose from {', '.join(names)}")
     return options
+
+
+def _chosen(names: Sequence[str]) -> list[str]:
+    """Return the benchmarks that are named, alone or by their group, each once; or all."""
+    named = [single for name in names for single in GROUPS.get(name, (name,))]
+    return list(dict.fromkeys(named or BENCHMARKS))
 
 
 def _json(machine: object, figures: Sequence[Figure]) -> str:

@@ -72,3 +72,8 @@ def at_least(bound: float) -> Wanted:
 def ratio_at_least(bound: float) -> Wanted:
     """Want this part of the baseline, or more."""
     return Wanted("ratio", ">=", bound)
+
+
+def ratio_below(bound: float) -> Wanted:
+    """Want less than this many times the baseline."""
+    return Wanted("ratio", "<", bound)

@@ -24,6 +24,19 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
 
 
+def peak_bytes(pid: int | str) -> int:
+    """Return the most memory that a process has had in RAM since `forget_peak`, or its start."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise BenchmarkError(f"the system does not tell how much memory process {pid} has had")
+
+
+def forget_peak(pid: int) -> None:
+    """Let the peak begin again at what a process has now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def wait_until_idle(pid: int, timeout: float = 30) -> None:
     """Wait until a process has nothing to do; BenchmarkError after `timeout` seconds."""
     deadline = time.monotonic() + timeout

@@ -104,31 +104,36 @@ def node(name: str, *twistd_options: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.json"
         config.write_text("{}")
-        yield from _run(
+        with running(
             *(*TWISTD, *twistd_options, "p2pchat", "--name", name, "--console", "json"),
             *("--config", str(config), "--data-dir", folder, "--no-rendezvous", "--no-archive"),
-            *("--bind", "127.0.0.1", "--port", str(_free_port())),
-        )
+            *("--bind", "127.0.0.1", "--port", str(free_port())),
+        ) as server:
+            yield server
 
 
-@contextlib.contextmanager
-def bare() -> Iterator[Server]:
+def bare() -> contextlib.AbstractContextManager[Server]:
     """Run the server that only decodes and answers."""
-    yield from _run(sys.executable, "-m", "benchmarks.bare")
+    return running(sys.executable, "-m", "benchmarks.bare")
 
 
-@contextlib.contextmanager
-def trivial() -> Iterator[Server]:
+def trivial() -> contextlib.AbstractContextManager[Server]:
     """Run twistd with a service that only listens."""
     service = str(ROOT / "benchmarks" / "trivial.py")
-    yield from _run(
+    return running(
         *(*TWISTD, "--reactor", "asyncio", "--pidfile", "", "--logfile", "/dev/null"),
         *("--no_save", "--python", service),
     )
 
 
-def _run(*command: str) -> Iterator[Server]:
-    """Run a command until the generator is closed."""
+def sink() -> contextlib.AbstractContextManager[Server]:
+    """Run the server that only reads."""
+    return running(sys.executable, "-m", "benchmarks.archive_sink")
+
+
+@contextlib.contextmanager
+def running(*command: str) -> Iterator[Server]:
+    """Run a command whose first line of output tells its port."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server(command, Path(folder))
         try:
@@ -138,7 +143,8 @@ def _run(*command: str) -> Iterator[Server]:
             server.end()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port of this address that nobody uses at the moment."""
+    with socket.create_server((host, 0)) as probe:
         port: int = probe.getsockname()[1]
         return port

@@ -17,27 +17,32 @@ _LEAST_ROOM = 65536
 class _Ledger:
     """Growing bytes that archives share; only what no archive of them shows is ever written to.
 
-    `buffer` is never resized, so that views of it can be sent from; it is replaced by a larger one.
+    While there are views of it `buffer` cannot be resized; then a larger one takes its place.
     """
 
     __slots__ = ("buffer", "offsets")
 
-    def __init__(self, data: bytes | bytearray | memoryview, offsets: Sequence[int]) -> None:
-        self.buffer = bytearray(len(data) + len(data) // 8)
-        memoryview(self.buffer)[: len(data)] = data
-        #: Where each chat begins, and behind them where the last one ends.
-        self.offsets = array("Q", offsets)
+    def __init__(self, buffer: bytearray, offsets: "array[int]") -> None:
+        """Take over what nobody else holds: chats, and where each of them begins and all end."""
+        self.buffer = buffer
+        self.offsets = offsets
+        self._make_room(len(buffer) // 8)
 
     def append(self, data: bytes | memoryview, ends: Sequence[int]) -> None:
         start = self.offsets[-1]
         end = start + len(data)
         if end > len(self.buffer):
-            larger = bytearray(end + max(_LEAST_ROOM, end // 8))
-            memoryview(larger)[:start] = memoryview(self.buffer)[:start]
-            self.buffer = larger
+            self._make_room(end - len(self.buffer) + max(_LEAST_ROOM, end // 8))
         # through a view, for a bytearray would copy first what is none itself
         memoryview(self.buffer)[start:end] = data
         self.offsets.extend(ends)
+
+    def _make_room(self, size: int) -> None:
+        try:
+            self.buffer += bytes(size)
+        except BufferError:
+            self.buffer = bytearray(self.buffer)
+            self.buffer += bytes(size)
 
 
 class Archive:
@@ -47,8 +52,13 @@ class Archive:
 
     def __init__(self, data: bytes | memoryview = b"", offsets: Sequence[int] = (0,)) -> None:
         """Take the wire bytes of chats, without a count, and their offsets with the end."""
-        self._ledger = _Ledger(data, offsets)
+        self._ledger = _Ledger(bytearray(data), array("Q", offsets))
         self.height = len(offsets) - 1
+
+    @classmethod
+    def of(cls, buffer: bytearray, offsets: "array[int]") -> "Archive":
+        """Make an archive of what nobody else holds; it is not copied."""
+        return cls._of(_Ledger(buffer, offsets), len(offsets) - 1)
 
     @classmethod
     def _of(cls, ledger: _Ledger, height: int) -> "Archive":
@@ -105,12 +115,17 @@ class Archive:
         start = self._ledger.offsets[first]
         return bytes(self._ledger.buffer[start : self.size]) + head(text)
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether appended() need not copy our chats, as nobody has grown from here yet."""
+        return len(self._ledger.offsets) - 1 == self.height
+
     def appended(self, data: bytes | memoryview, ends: Sequence[int]) -> "Archive":
         """Return an archive with more chats on top: their bytes, and where each of them ends."""
         ledger = self._ledger
-        if len(ledger.offsets) - 1 != self.height:
+        if not self.is_newest:
             # somebody else has grown from here already: this is a fork
-            ledger = _Ledger(self.view(), ledger.offsets[: self.height + 1])
+            ledger = _Ledger(bytearray(self.view()), ledger.offsets[: self.height + 1])
         ledger.append(data, ends)
         return Archive._of(ledger, self.height + len(ends))
 

@@ -22,6 +22,9 @@ from p2pchat.archive.kernel import first_invalid
 from p2pchat.archive.record import OVERHEAD, WINDOW, chat_size
 from p2pchat.errors import RemoteProtocolError
 
+#: How many bytes are copied at once when an archive is put together; it takes a millisecond.
+_COPY = 1 << 18
+
 
 class _Stage(Enum):
     COMPARING = auto()
@@ -55,6 +58,7 @@ class Incoming:
         self._offsets = array("Q", [0])
         self._known = 0  # chats in _kept that are of base
         self._verified = 0  # chats in _kept that are valid
+        self._whole: Archive | None = None  # what is put together of base and _kept so far
 
     @classmethod
     def ignored(cls, count: int, limit: int) -> "Incoming":
@@ -70,13 +74,13 @@ class Incoming:
 
     @property
     def kept(self) -> int:
-        """How many bytes it holds in memory."""
+        """How many bytes of what came it holds in memory."""
         return len(self._kept)
 
     @property
     def unverified(self) -> bool:
-        """Whether chats wait for verify()."""
-        return self._verified < len(self._offsets) - 1
+        """Whether verify() has something to do."""
+        return self._chats_wait or self._is_partial
 
     @property
     def useful(self) -> bool:
@@ -104,10 +108,34 @@ class Incoming:
         return taken
 
     def verify(self, size: int) -> None:
-        """Verify about `size` bytes of the chats that wait, at least one chat."""
+        """Verify about `size` bytes of the chats that wait, at least one chat.
+
+        When none waits any more, put the archive together: a part at each call, for the reactor
+        would wait too long if something large were copied at once.
+        """
+        if self._chats_wait:
+            self._verify_some(size)
+        if not self._chats_wait and self._is_partial:
+            self._put_together()
+
+    def archive(self) -> Archive:
+        """Return the archive that came; only if it is `useful`."""
+        if not self.useful or self._whole is None:
+            raise ValueError("not verified")
+        return self._whole
+
+    @property
+    def _chats_wait(self) -> bool:
+        return self._verified < len(self._offsets) - 1
+
+    @property
+    def _is_partial(self) -> bool:
+        height = self._whole.height if self._whole is not None else 0
+        return self.done and self._stage is _Stage.KEEPING and height < self.count
+
+    def _verify_some(self, size: int) -> None:
         start = self._verified
-        end = bisect_right(self._offsets, self._offsets[start] + size, start + 1) - 1
-        stop = min(max(end, start + 1), len(self._offsets) - 1)
+        stop = _stop(self._offsets, start, len(self._offsets) - 1, size)
         invalid = first_invalid(self._kept, self._offsets, start, stop)
         if invalid is None:
             self._verified = stop
@@ -115,16 +143,30 @@ class Incoming:
         self.invalid = self.common - self._known + invalid
         self._stop_keeping()
 
-    def archive(self) -> Archive:
-        """Return the archive that came; only if it is `useful`."""
-        if not self.useful:
-            raise ValueError("not verified")
-        common = self.base.truncated(self.common)
-        start = self._offsets[self._known]
-        shift = common.size - start
-        ends = array("Q", [end + shift for end in self._offsets[self._known + 1 :]])
-        with memoryview(self._kept) as kept:
-            return common.appended(kept[start:], ends)
+    def _put_together(self) -> None:
+        """Go on with the archive: what is of base and can't be shared, then what was kept."""
+        if not self.common:
+            self._whole = Archive.of(self._kept, self._offsets)
+            self._forget()
+            return
+        if self._whole is None:
+            common = self.base.truncated(self.common)
+            self._whole = common if common.is_newest else Archive()
+        if self._whole.height < self.common:
+            height = self._whole.height
+            self._append(self.base.buffer, self.base.offsets, height, self.common)
+        if self._whole.height >= self.common:
+            first = self._whole.height - self.common + self._known
+            self._append(self._kept, self._offsets, first, len(self._offsets) - 1)
+
+    def _append(self, buffer: bytearray, offsets: "array[int]", first: int, last: int) -> None:
+        """Append some of the chats from first to before last."""
+        assert self._whole is not None
+        start, stop = offsets[first], _stop(offsets, first, last, _COPY)
+        shift = self._whole.size - start
+        ends = array("Q", [end + shift for end in offsets[first + 1 : stop + 1]])
+        with memoryview(buffer) as view:
+            self._whole = self._whole.appended(view[start : offsets[stop]], ends)
 
     def _compare(self, data: memoryview) -> int:
         """Skip what is the same as in our archive, until that ends or differs."""
@@ -196,6 +238,15 @@ class Incoming:
     def _stop_keeping(self) -> None:
         """Let go of what is worthless."""
         self._stage = _Stage.SKIPPING
+        self._forget()
+
+    def _forget(self) -> None:
         self._kept = bytearray()
         self._offsets = array("Q", [0])
         self._known = self._verified = 0
+
+
+def _stop(offsets: "array[int]", first: int, last: int, size: int) -> int:
+    """Return the end of about `size` bytes of chats from first on, at least one, up to last."""
+    end = bisect_right(offsets, offsets[first] + size, first + 1) - 1
+    return min(max(end, first + 1), last)

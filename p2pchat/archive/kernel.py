@@ -81,18 +81,21 @@ def first_invalid(
     # a window reaches back over so many chats, the first ones to the beginning
     back = WINDOW - 1
     begins = chain(repeat(0, back - start), offsets[max(0, start - back) : max(0, stop - back)])
+    md5, limit = _md5, _LIMIT
     with memoryview(buffer) as view:
         for index, (begin, end) in enumerate(zip(begins, ends, strict=False), start):
             digest_at = end - DIGEST_SIZE
-            digest = _digest(view[begin:digest_at])
-            if digest >= _LIMIT or not buffer.startswith(digest, digest_at):
+            window = view[begin:digest_at]
+            if digest_at - begin <= _PIECE:
+                digest = md5(window, usedforsecurity=False).digest()
+            else:
+                digest = _digest_in_pieces(window)
+            if digest >= limit or not buffer.startswith(digest, digest_at):
                 return index
     return None
 
 
-def _digest(window: memoryview) -> bytes:
-    if len(window) <= _PIECE:
-        return _md5(window, usedforsecurity=False).digest()
+def _digest_in_pieces(window: memoryview) -> bytes:
     state = _md5(usedforsecurity=False)
     for start in range(0, len(window), _PIECE):
         state.update(window[start : start + _PIECE])

@@ -16,13 +16,17 @@ class LinkSettings:
 
 
 class Link(Protocol):
-    """One connection; `host` is the IP address of the other end, which is who the peer is."""
+    """One connection; `host` is the IP address of the other end, which is who the peer is.
+
+    `proven`: it sent a valid archive, and since then none that was not; its owner sets it.
+    """
 
     host: str
     dialled: bool
     height: int | None
     spoke: bool
     notifies: bool
+    proven: bool
 
     @property
     def remote(self) -> Address:

@@ -77,7 +77,6 @@ class Neighbours:
         self._goodwill = Goodwill()
         self._rounds = VerifyingRounds(reactor, self._check_memory)
         self._greeted: set[str] = set()  # whose coming was reported
-        self._proven: set[Link] = set()  # that sent a valid archive
         self._left: Deferred[None] | None = None
         self._leaving = False
         timeout = config.archive.connect_timeout
@@ -180,7 +179,6 @@ class Neighbours:
     def disconnected(self, link: Link, reason: str) -> None:
         height = self._height(link.host)
         self._rounds.discard(link)
-        self._proven.discard(link)
         self._links.remove(link)
         self.log.debug("[Archive] {host} closed: {reason}", host=link.host, reason=reason)
         if link.host in self._greeted and not self._links.of(link.host):
@@ -205,7 +203,7 @@ class Neighbours:
     def incoming(self, link: Link, count: int) -> Incoming:
         # whoever shares an address with an offender and has proven itself does not suffer for it
         paused = self._goodwill.paused(link.host, self._clock.seconds())
-        if paused and link not in self._proven:
+        if paused and not link.proven:
             return Incoming.ignored(count, self._settings.max_archive_bytes)
         return self._listener.incoming(count)
 
@@ -219,7 +217,7 @@ class Neighbours:
         if incoming.useful:
             self._goodwill.behaved(link.host)
         if incoming.useful or 0 < incoming.count == incoming.common:
-            self._proven.add(link)
+            link.proven = True
         self._listener.received(link.host, incoming)
 
     def notified(self, link: Link, text: bytes) -> None:
@@ -285,7 +283,7 @@ class Neighbours:
             end.drop("it is ourselves")
 
     def _offended(self, link: Link, incoming: Incoming) -> None:
-        self._proven.discard(link)
+        link.proven = False
         why = f"chat {(incoming.invalid or 0) + 1} of {incoming.count} is not valid"
         self.log.info("[Archive] {host}: {why}", host=link.host, why=why)
         link.notify(f"archive ignored: {why}")

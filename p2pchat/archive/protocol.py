@@ -55,6 +55,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         self.spoke = False
         self.notifies = False
         self.heard = False  # at least one byte came
+        self.proven = False
         self.remote = self.local = Address("", 0)
         self._clock = clock
         self._settings = settings
@@ -247,7 +248,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
             self._unverified.append(incoming)
 
     def _verify_rest(self) -> None:
-        """Verify at once what came in full before the link's end: no more than one read."""
+        """Take what came in full before the link's end; one read at most is left to verify."""
         while self._unverified:
             incoming = self._unverified.popleft()
             if incoming.done:

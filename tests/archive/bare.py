@@ -59,6 +59,9 @@ class Transport(StringTransport):
             self._paused = True
             self.producer.pauseProducing()
 
+    def unregisterProducer(self) -> None:
+        self.producer = None  # Twisted's own does not mind if there is none
+
     def read(self) -> bytes:
         """Let the other end read all there is, and return it; the producer goes on."""
         data = self.value()

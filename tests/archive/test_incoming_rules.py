@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.archive import incoming as incoming_module
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.incoming import Incoming
 from tests.archive.examples import THOUSAND, branch, chats_of, invalid_chat, split
@@ -64,6 +65,10 @@ def damaged(draw: st.DrawFn, archive: Archive) -> bytes:
 
 
 class AgainstTheRules(SynchronousTestCase):
+    def setUp(self) -> None:
+        # so that these archives too are put together in several parts
+        self.patch(incoming_module, "_COPY", 300)
+
     def arrive(self, data: DataObject, incoming: Incoming, content: bytes) -> int:
         """Feed in pieces, verifying now and then as much as may be; return how much was taken."""
         sizes = data.draw(st.lists(st.integers(1, 700), min_size=1, max_size=8))

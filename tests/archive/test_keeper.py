@@ -126,6 +126,13 @@ class WritingTests(KeeperCase):
         self.finish(2)
         self.assertEqual(self.storage.calls, [("own", 1), ("append", 1, 0)])
 
+    def test_our_chats_change_during_their_write(self):
+        self.keeper.keep_own([RECORD])
+        self.keeper.keep_own([RECORD, OTHER])
+        self.finish(2)
+        self.assert_stored(Archive(), RECORD, OTHER)
+        self.assert_idle()
+
     def test_what_changed_back_during_the_write_is_written_again(self):
         self.keeper.keep(ONE)
         self.keeper.keep(TWO)

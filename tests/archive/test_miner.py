@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.threadable import isInIOThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from p2pchat.archive import kernel
+from p2pchat.archive import kernel, miner
 from p2pchat.archive.kernel import TRIES_A_LOOK
 from p2pchat.archive.miner import Miner
 from tests.archive.mined import code_for, easy_proof
@@ -27,6 +27,12 @@ class MinerCase(SynchronousTestCase):
 
     def search(self, prefix=PREFIX, start=0):
         self.miner.search(prefix, start, self.codes.append)
+
+    def replace_search(self, search):
+        """Let another function search."""
+        replaced = patch.object(miner, "search", search)
+        replaced.start()
+        self.addCleanup(replaced.stop)
 
     def stop(self):
         stopped = []
@@ -52,16 +58,27 @@ class OneThreadTests(MinerCase):
         self.assertEqual(self.codes, [])
 
     def test_thread_that_is_given_up_tries_nothing_more(self):
-        tried = []
+        looks = []
 
-        def give_up(*_):
-            tried.append(1)
+        def search(prefix, stop, start):
+            looks.append(stop())
             self.miner.cancel()
+            looks.append(stop())
 
+        self.replace_search(search)
         self.search()
-        with patch.object(kernel, "_fitting", give_up):
-            self.clock.finish()
-        self.assertEqual(tried, [1])
+        self.clock.finish()
+        self.assertEqual(looks, [False, True])
+
+    def test_what_is_found_while_it_is_given_up_is_not_heard_of(self):
+        def search(prefix, stop, start):
+            self.miner.cancel()
+            return bytes(16)
+
+        self.replace_search(search)
+        self.search()
+        self.clock.finish()
+        self.assertEqual(self.codes, [])
 
     def test_another_search_takes_its_place(self):
         self.search()
@@ -136,13 +153,20 @@ class ThreeThreadsTests(MinerCase):
             self.assertEqual(self.codes, [code_for(PREFIX, (5 << 64) + (thread << 56))])
 
     def test_first_one_that_finds_it_ends_the_others(self):
+        stops = []
+
+        def search(prefix, stop, start):
+            stops.append(stop())
+            return bytes(16)
+
+        self.replace_search(search)
         for first in range(3):
             self.search()
             self.clock.finish(first)
             self.assertFalse(self.miner.mining)
-            with patch.object(kernel, "_fitting", side_effect=AssertionError):
-                self.clock.finish_all()
+            self.clock.finish_all()
             self.assertEqual(len(self.codes), first + 1)
+        self.assertEqual(stops, [False, True, True] * 3)
 
     def test_rate_counts_threads_that_have_begun(self):
         self.search()
@@ -165,12 +189,12 @@ class RealThreadTests(TestCase):
     async def test_stop_ends_threads_that_search(self):
         self.patch(kernel, "_LIMIT", b"")
         codes = []
-        miner = Miner(reactor, 3)
+        searching = Miner(reactor, 3)
         for _ in range(2):
-            miner.search(PREFIX, 0, codes.append)
-        await miner.stop()
+            searching.search(PREFIX, 0, codes.append)
+        await searching.stop()
         self.assertEqual(codes, [])
-        self.assertFalse(miner.mining)
+        self.assertFalse(searching.mining)
 
     async def test_what_is_found_is_heard_of_in_the_reactor(self):
         self.enterContext(easy_proof())
@@ -180,9 +204,9 @@ class RealThreadTests(TestCase):
             heard.append(isInIOThread())
             found.callback(code)
 
-        miner = Miner(reactor, 2)
-        miner.search(PREFIX, 0, hear)
+        searching = Miner(reactor, 2)
+        searching.search(PREFIX, 0, hear)
         code = await found
         self.assertIn(code, [code_for(PREFIX, thread << 56) for thread in range(2)])
         self.assertEqual(heard, [True])
-        await miner.stop()
+        await searching.stop()

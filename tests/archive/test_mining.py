@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.archive import kernel
+from p2pchat.archive import miner
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.mining import PATIENCE, PAUSE, Mining
 from tests.archive.mined import easy_proof, grown, mark_of, new_replica, post, receive, texts
@@ -142,9 +142,9 @@ class MiningTests(MiningCase):
         self.assertEqual(len(self.clock.threads), 1)
 
     def test_search_that_failed_is_begun_again_at_the_next_occasion(self):
-        self.post("one")
-        with patch.object(kernel, "_fitting", side_effect=MemoryError):
-            self.clock.finish()
+        with patch.object(miner, "search", side_effect=MemoryError):
+            self.post("one")
+        self.clock.finish()
         self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
         self.assertFalse(self.mining.active)
         self.mining.update()

@@ -274,6 +274,28 @@ class RivalTests(ReplicaCase):
         self.assertFalse(arriving(self.replica, grown(self.ours, "y")).useful)
         self.assertIsNone(self.replica.job())
 
+    def test_no_rival_that_is_shorter_by_now(self):
+        late = arriving(self.replica, grown(self.base, "x", "y"))
+        for text in ("two", "three"):
+            post(self.replica, text)
+            mine(self.replica)
+        self.assertIsNone(self.replica.received(late))
+        self.assertIsNone(self.replica.job())
+
+    def test_one_that_holds_ours_too_is_in_no_rivals_way(self):
+        self.replica = new_replica()
+        self.replica.load(grown(self.base, "x"))
+        post(self.replica, "two")
+        mine(self.replica)
+        fork = grown(self.base, "two", mark=mark_of("two"))
+        ends = [grown(fork, f"end {number}") for number in range(50)]
+        friend = min(ends, key=lambda archive: archive.tip)
+        rival = grown(self.base, "p", "q")
+        self.assertLess(friend.tip, rival.tip)
+        for archive in (friend, rival):
+            self.assertIsNone(receive(self.replica, archive))
+        self.assertEqual(self.replica.job().base, rival)
+
     def test_no_rival_that_is_not_valid(self):
         rival = self.smaller[0]
         data = bytearray(rival.view())

@@ -132,6 +132,15 @@ class TwoLinksTests(ArchiveCase):
         self.ours.hang_up()
         self.run_for(SOON)
         self.assertEqual(self.alice.reported(BOB), ["connected", "lost"])
+        self.bob.open_port()
+        self.run_for(60)
+        self.assertEqual(self.alice.reported(BOB), ["connected", "lost", "connected"])
+
+    def test_rule_01_a_further_link_is_not_greeted(self) -> None:
+        self.bob.dial(ALICE)
+        self.run_for(SOON)
+        self.assertTrue(self.bob.link.dialled)
+        self.assertEqual(self.bob.link.kinds, [PEER_LIST])
 
 
 class OneAddressTests(ArchiveCase):

@@ -153,6 +153,24 @@ class TheirsTests(ArchiveCase):
         for gap, pause in zip(gaps, (60, 120, 240, 480), strict=True):
             self.assertApproximates(gap, pause, 1.1)
 
+    def test_rule_03_who_was_met_since_is_not_left_alone(self) -> None:
+        self.bob.say(listing(CAROL))
+        self.run_for(6)  # nobody is there
+        carol = self.linked(self.alice, CAROL)
+        carol.hang_up()
+        carol.peer.open_port()
+        self.bob.say(listing(CAROL))
+        self.run_for(SOON)
+        self.assertEqual(carol.peer.dialled_times, 1)
+
+    def test_rule_03_nor_dialled_if_it_comes_while_it_waits(self) -> None:
+        self.bob.say(listing(*bogus(20), CAROL))
+        self.run_for(SOON)
+        carol = self.linked(self.alice, CAROL).peer
+        carol.open_port()
+        self.run_for(20)
+        self.assertEqual(carol.dialled_times, 0)
+
     def test_rule_03_reversed_addresses_do_no_harm(self) -> None:
         """Two programs write the four bytes in reverse."""
         self.world.peer(CAROL)
@@ -235,6 +253,17 @@ class TheirsTests(ArchiveCase):
         link.say(listing(*(peer.ip for peer in peers)))
         self.run_for(1)
         self.assertEqual(sum(len(peer.links) for peer in peers), 3)
+
+    def test_rule_03_whom_there_is_no_room_for_waits(self) -> None:
+        alice = self.world.node("10.0.0.10", max_peers=3, max_reconnect_attempts=0)
+        link = self.linked(alice, "10.0.0.11")
+        peers = [self.world.peer(f"10.0.0.{number}") for number in range(50, 54)]
+        link.say(listing(*(peer.ip for peer in peers)))
+        self.run_for(1)
+        peers[0].link.hang_up()
+        peers[0].close_port()
+        self.run_for(1)
+        self.assertEqual(peers[3].dialled_times, 1)
 
 
 class LoopbackTests(ArchiveCase):

@@ -66,7 +66,8 @@ class ClosingTests(ArchiveCase):
 
     def test_rule_08_an_archive_at_the_end_of_a_connection_counts(self) -> None:
         """Who closes without reading what we said resets the connection."""
-        for hang_up, height in (("loseConnection", 6), ("abortConnection", 7)):
+        self.world.network.conditions.latency = (0.0, 0.0)
+        for hang_up, height in (("loseConnection", 450), ("abortConnection", 900)):
             bob = self.world.peer(BOB, listens=False)
             bob.deaf = True
             bob.dial(ALICE)

@@ -75,7 +75,7 @@ def listing(*addresses: str) -> bytes:
 
 
 class ScriptedLink(Protocol):
-    """One connection of a scripted peer: it says what a test has it say, and notes what it hears."""
+    """One connection of a scripted peer: says what a test has it say, and notes what it hears."""
 
     transport: Any
 
@@ -166,9 +166,9 @@ def _size(data: bytes) -> int | None:
 class ScriptedPeer:
     """A program at an address; `links` are all its connections ever.
 
-    `opening` is said on each as it comes up. A `deaf` one reads nothing. One that `hangs_up_at_once`
-    does so as soon as it is spoken to. `loopback` is the one of its machine's own addresses that it
-    listens on, "" all.
+    `opening` is said on each as it comes up. A `deaf` one reads nothing. One that
+    `hangs_up_at_once` does so as soon as it is spoken to. `loopback` is the one of its machine's
+    own addresses that it listens on, "" all.
     """
 
     def __init__(
@@ -273,7 +273,7 @@ class ArchiveNode:
     def unverified(self, host: str) -> bool:
         """Tell whether chats of this peer are here and wait to be verified."""
         links = self.service._neighbours._links.of(host)
-        return any(link._unverified for link in links)  # type: ignore[attr-defined]
+        return any(link._unverified for link in links)
 
     def notices(self) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Notice)]

@@ -16,6 +16,9 @@ from tests.simulation.network import Network
 RENDEZVOUS = "10.0.0.1"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
+#: What is not about the archive goes without it.
+WITHOUT = Archive(enabled=False)
+
 
 class SilentLogs:
     """Stands in for the log file."""
@@ -30,13 +33,16 @@ class SilentLogs:
 class SimulatedNode:
     """One node on a machine of its own; `events` is all that it ever reported, over restarts."""
 
-    def __init__(self, network: Network, number: int, connection: Connection) -> None:
+    def __init__(
+        self, network: Network, number: int, connection: Connection, archive: Archive = WITHOUT
+    ) -> None:
         self.network = network
         self.ip = f"10.0.0.{number}"
         self.name = f"n{number}"
         self.peer_id: PeerId = make_peer_id(self.name, "CIC")
         self.events: list[Event] = []
         self.connection = connection
+        self.archive = archive
         self.node: Node | None = None
         self.sent: dict[str, tuple[PeerId, str]] = {}
         self.abandoned: set[str] = set()
@@ -51,7 +57,7 @@ class SimulatedNode:
             peer=Peer(name=self.name, port=4000),
             rendezvous=Rendezvous(host="127.0.0.1" if self.ip == RENDEZVOUS else RENDEZVOUS),
             connection=self.connection,
-            archive=Archive(enabled=False),
+            archive=self.archive,
         )
         rng = Random(self.network.random.random())
         self.node = Node(host, rng, self._wall_clock, config, SilentLogs(), lambda: None)
@@ -79,6 +85,11 @@ class SimulatedNode:
         msg_id = self.node.send(other.peer_id, text)
         self.sent[msg_id] = (other.peer_id, text)
         return msg_id
+
+    @property
+    def running(self) -> Node:
+        assert self.node is not None, f"{self.name} does not run"
+        return self.node
 
     def connected_to(self) -> set[str]:
         assert self.node is not None
@@ -112,10 +123,12 @@ class SimulatedNode:
         self.network.trace(f"{self.name} {event!r}")
 
 
-def make_nodes(network: Network, count: int, **connection: float) -> list[SimulatedNode]:
+def make_nodes(
+    network: Network, count: int, archive: Archive = WITHOUT, **connection: float
+) -> list[SimulatedNode]:
     """Make nodes that are not started yet; the first one's machine serves the rendezvous."""
     settings = Connection(**{"discovery_interval": 10, **connection})
-    return [SimulatedNode(network, number, settings) for number in range(1, count + 1)]
+    return [SimulatedNode(network, number, settings, archive) for number in range(1, count + 1)]
 
 
 def all_connected(nodes: Sequence[SimulatedNode]) -> bool:

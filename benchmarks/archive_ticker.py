@@ -1,0 +1,85 @@
+"""A ticker in the reactor of a node: how long does it wait while the node mines or verifies?"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
+
+from benchmarks.archive_chats import HEIGHT, unmined
+from benchmarks.archive_loads import mine, rest, verify_again, verify_received
+from benchmarks.archive_nodes import archive_node
+from benchmarks.archive_peer import ArchivePeer
+from benchmarks.figures import Baseline, Figure, below
+
+ROUNDS = 3
+
+#: The longest gap between two ticks, in milliseconds.
+WANTED_GAP = 10
+
+#: When a load began and when it had ended, by time.monotonic().
+Span = tuple[float, float]
+
+
+class Gaps(NamedTuple):
+    """Milliseconds from one tick to the next."""
+
+    p99: float
+    longest: float
+
+
+def measure() -> list[Figure]:
+    """Measure a node that mines, then one that verifies, each beside itself at rest."""
+    return [*_while_mining(), *_while_verifying()]
+
+
+def _while_mining() -> Iterator[Figure]:
+    with archive_node(unmined=False, ticks=True) as node:
+        spans = [(_span(rest), _span(partial(mine, node))) for _ in range(ROUNDS)]
+        resting, mining = zip(*spans, strict=True)
+    yield from _figures("mining", node.ticks, mining, resting)
+
+
+def _while_verifying() -> Iterator[Figure]:
+    spans = []
+    archives = [unmined(HEIGHT + number, seed=number) for number in range(ROUNDS)]
+    with archive_node(ticks=True) as node, closing(ArchivePeer(node.port, "127.0.0.3")) as peer:
+        for archive in archives:
+            loads = rest, partial(verify_received, node, peer, archive), partial(verify_again, node)
+            spans.append([_span(load) for load in loads])
+            peer.wait_for_height(archive.height)
+        resting, received, again = zip(*spans, strict=True)
+    name = f"verifying {HEIGHT:,} chats"
+    yield from _figures(f"{name} as they come", node.ticks, received, resting)
+    yield from _figures(f"{name} by /val", node.ticks, again, resting)
+
+
+def _span(load: Callable[[], None]) -> Span:
+    started = time.monotonic()
+    load()
+    return started, time.monotonic()
+
+
+def _figures(
+    name: str, ticks: Sequence[float], busy: Sequence[Span], resting: Sequence[Span]
+) -> Iterator[Figure]:
+    """Take the 99th percentile of the middle round, and the longest gap of the best one."""
+    ours, theirs = ([_gaps(ticks, span) for span in spans] for spans in (busy, resting))
+    p99, rest_p99 = (statistics.median(gaps.p99 for gaps in rounds) for rounds in (ours, theirs))
+    longest, rest_longest = (min(gaps.longest for gaps in rounds) for rounds in (ours, theirs))
+    yield Figure(f"2 ms ticker, {name}: p99", "ms", p99, Baseline("at rest", rest_p99))
+    yield Figure(
+        f"2 ms ticker, {name}: longest gap of the best of {ROUNDS} rounds",
+        "ms",
+        longest,
+        Baseline("at rest", rest_longest),
+        below(WANTED_GAP),
+    )
+
+
+def _gaps(ticks: Sequence[float], span: Span) -> Gaps:
+    within = [tick for tick in ticks if span[0] <= tick <= span[1]]
+    gaps = [(after - before) * 1000 for before, after in pairwise(within)]
+    return Gaps(statistics.quantiles(gaps, n=100, method="inclusive")[98], max(gaps))
