@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 import msgspec
 
 from p2pchat.errors import ConfigError
-from p2pchat.identity import MAX_NAME_LENGTH, Address, is_ip_literal, is_name
+from p2pchat.identity import MAX_NAME_LENGTH, Address, is_ip_literal, is_loopback, is_name
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -236,8 +236,11 @@ def rendezvous_servers(config: Rendezvous) -> list[Address]:
 
 
 def archive_bind(config: Config) -> str:
-    """Return the address to listen on for the archive, and to dial from; "" means all."""
-    return config.archive.bind or config.peer.bind
+    """Return the IPv4 address to listen on for the archive, and to dial from; "" means all."""
+    bind = config.archive.bind or config.peer.bind
+    if ":" in bind:
+        return "127.0.0.1" if is_loopback(bind) else ""
+    return bind
 
 
 def _explain(problem: str) -> str:

@@ -278,6 +278,8 @@ class ArchiveAddresses(SynchronousTestCase):
             (Config(peer=chat), "127.0.0.2"),
             (Config(archive=archive), "127.0.0.3"),
             (Config(peer=chat, archive=archive), "127.0.0.3"),
+            (Config(peer=Peer(bind="::1")), "127.0.0.1"),
+            (Config(peer=Peer(bind="::")), ""),
         ):
             self.assertEqual(archive_bind(config), bind)
 

@@ -13,6 +13,9 @@ from p2pchat.archive.record import CODE_SIZE, DIGEST_SIZE, WINDOW, Chat, head
 #: How much room is added when there is none left: an eighth, but at least this many bytes.
 _LEAST_ROOM = 65536
 
+#: How many bytes are compared at a time before it is looked where exactly they differ.
+_BLOCK = 65536
+
 
 class _Ledger:
     """Growing bytes that archives share; only what no archive of them shows is ever written to.
@@ -138,13 +141,13 @@ class Archive:
     def agrees(self, data: memoryview, at: int) -> int:
         """Return how many of these bytes, which would stand at this place, are the same as ours."""
         room = min(len(data), max(0, self.size - at))
-        buffer = self._ledger.buffer
-        if buffer.startswith(data[:room], at):
-            return room
-        low, high = 0, room  # the first low bytes agree, the first high do not
-        while high - low > 1:
+        buffer, data = self._ledger.buffer, data[:room]
+        low, high = 0, min(_BLOCK, room)
+        while low < room and buffer.startswith(data[low:high], at + low):
+            low, high = high, min(high + _BLOCK, room)
+        while high - low > 1:  # the first low bytes agree, the first high do not
             middle = (low + high) // 2
-            if buffer.startswith(data[:middle], at):
+            if buffer.startswith(data[low:middle], at + low):
                 low = middle
             else:
                 high = middle

@@ -110,12 +110,14 @@ class Incoming:
     def verify(self, size: int) -> None:
         """Verify about `size` bytes of the chats that wait, at least one chat.
 
-        When none waits any more, put the archive together: a part at each call, for the reactor
-        would wait too long if something large were copied at once.
+        When none waits any more, put the archive together. If it is large that is done by further
+        calls, a part by each: the reactor would wait too long for all of it at once.
         """
         if self._chats_wait:
             self._verify_some(size)
-        if not self._chats_wait and self._is_partial:
+            if self._chats_wait or len(self._kept) > _COPY:
+                return
+        if self._is_partial:
             self._put_together()
 
     def archive(self) -> Archive:

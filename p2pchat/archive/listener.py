@@ -4,6 +4,7 @@ All peers of the network use one port, so of several nodes behind one address on
 link to that one, which is as good for them, and take the port over when it becomes free.
 """
 
+import errno
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -25,7 +26,8 @@ BACKLOG = 256
 class ListeningPort:
     """Gets the port as soon as it can be had.
 
-    `gained` is called when it was got, `taken` the first time it was not, with the reason.
+    `gained` is called when it was got, `taken` the first time it was not, with
+    the reason and whether it is that somebody else has it.
     """
 
     def __init__(
@@ -35,7 +37,7 @@ class ListeningPort:
         address: Address,
         factory: ServerFactory,
         gained: Callable[[], None],
-        taken: Callable[[str], None],
+        taken: Callable[[str, bool], None],
     ) -> None:
         self.address = address
         self._tcp: IReactorTCP = reactor
@@ -44,7 +46,7 @@ class ListeningPort:
         self._factory = factory
         self._gained = gained
         self._taken = taken
-        #: Whether we ever found it taken.
+        #: Whether we ever could not have it.
         self.was_taken = False
         self._port: IListeningPort | None = None
         self._retry: IDelayedCall | None = None
@@ -86,4 +88,6 @@ class ListeningPort:
     def _say_taken(self, error: Exception) -> None:
         if not self.was_taken:
             self.was_taken = True
-            self._taken(str(getattr(error, "socketError", error)))
+            cause = getattr(error, "socketError", error)
+            in_use = getattr(cause, "errno", None) == errno.EADDRINUSE
+            self._taken(getattr(cause, "strerror", None) or str(cause), in_use)

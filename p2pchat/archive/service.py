@@ -262,11 +262,15 @@ class ArchiveService(MultiService):
         if self._port.was_taken:
             self.notice("info", f"the archive's port {address.port} is ours now")
 
-    def _port_taken(self, reason: str) -> None:
+    def _port_taken(self, reason: str, in_use: bool) -> None:
         holder = self._port.holder
-        self.notice(
-            "info", f"the archive's port {holder.port} is taken ({reason}); linking to {holder}"
-        )
+        if not in_use:
+            self.notice(
+                "warning",
+                f"others cannot reach our archive: cannot listen on {self._port.address}: {reason}",
+            )
+            return
+        self.notice("info", f"the archive's port {holder.port} is in use; linking to {holder}")
         self._neighbours.dial(holder, persistent=True)
 
     def _mined(self, change: Change) -> None:

@@ -137,7 +137,8 @@ class PeerFactory(ReconnectingClientFactory):
             self._dialer.finished(self)
             self._dialer.listener.gave_up(self.peer)
             return
-        pause = self.initialDelay * self.factor**self.retries
+        # beyond so many steps it is the maximum in any case, and would overflow in the end
+        pause = self.initialDelay * self.factor ** min(self.retries, 100)
         self.delay = min(pause, self.maxDelay) * self._dialer.rng.uniform(0.9, 1.1)
         self.retry(_Round(self._begin_round))
 

@@ -1,5 +1,7 @@
 """The archive's port: ours, or another node's of this machine until it becomes free."""
 
+import errno
+import os
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -29,11 +31,12 @@ class FakeReactor(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.taken = False
+        self.error = errno.EADDRINUSE
         self.listening: list[tuple[int, str]] = []
 
     def listenTCP(self, port: int, factory: Any, backlog: int, interface: str) -> "FakeReactor":
         if self.taken:
-            raise CannotListenError(interface, port, OSError(98, "Address already in use"))
+            raise CannotListenError(interface, port, OSError(self.error, os.strerror(self.error)))
         self.listening.append((port, interface))
         return self
 
@@ -54,7 +57,7 @@ class PortTests(SynchronousTestCase):
             Address(host, PORT),
             ServerFactory(),
             lambda: self.log.append("gained"),
-            self.log.append,
+            lambda reason, in_use: self.log.append(f"{reason}{', in use' * in_use}"),
         )
 
     def test_free_it_is_ours_at_once(self) -> None:
@@ -72,13 +75,19 @@ class PortTests(SynchronousTestCase):
             self.reactor.advance(RETRY_TIME)
         self.assertFalse(self.port.open)
         self.assertEqual(len(self.log), 1)
-        self.assertIn("Address already in use", self.log[0])
+        self.assertEqual(self.log, ["Address already in use, in use"])
         self.reactor.taken = False
         self.reactor.advance(1.25 * RETRY_TIME)
         self.assertEqual(self.log[1:], ["gained"])
         self.assertTrue(self.port.open)
         self.assertTrue(self.port.was_taken)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_an_address_that_is_not_ours_is_not_somebody_elses_port(self) -> None:
+        self.reactor.taken, self.reactor.error = True, errno.EADDRNOTAVAIL
+        self.port.start()
+        self.assertEqual(self.log, ["Cannot assign requested address"])
+        self.successResultOf(self.port.stop())
 
     def test_stopped_it_is_free(self) -> None:
         self.port.start()
@@ -136,7 +145,7 @@ class OneMachineTests(ArchiveCase):
         _, second = self.nodes(2)
         self.run_for(300)
         (notice,) = second.notices()
-        self.assertIn(f"{PORT} is taken", notice)
+        self.assertIn(f"{PORT} is in use", notice)
         self.assertIn("127.0.0.1", notice)
 
     def test_free_it_is_taken_over_and_the_others_follow(self) -> None:

@@ -196,7 +196,7 @@ class OneMachineTests(NodesCase):
         self.assertEqual(self.ports(nodes), {"alice": self.port, "bob": 0, "carol": 0})
         for node in (bob, carol):
             said = node.wait_for("notice", level="info")["text"]
-            self.assertIn(f"port {self.port} is taken", said)
+            self.assertIn(f"port {self.port} is in use", said)
         self.assertEqual(alice.events("notice"), [])
         wanted = self.assert_all_share(nodes, [])
         alice.kill()
