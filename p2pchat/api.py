@@ -99,8 +99,9 @@ class ArchivedChat(msgspec.Struct, frozen=True):
 class ArchiveInfo(msgspec.Struct, frozen=True):
     """The archive at a glance.
 
-    `size` and `limit` in bytes, `rate` in tries a second of the mining so far (0: none yet). `port`
-    is 0 while another program of this machine has it. `connecting` counts peers that are dialled.
+    `place` says where we listen, or why we don't; `trouble` what is wrong with the disk, if
+    anything. `size` and `limit` in bytes, `rate` in tries a second of the mining so far (0: none
+    yet). `port` is 0 while we don't listen. `connecting` counts peers that are dialled.
     """
 
     height: int
@@ -115,6 +116,8 @@ class ArchiveInfo(msgspec.Struct, frozen=True):
     mining: bool
     rate: float
     loading: bool
+    place: str = ""
+    trouble: str = ""
 
 
 class Verification(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Retries = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
+Interval = Annotated[float, msgspec.Meta(ge=0.1, le=86400)]
 Factor = Annotated[float, msgspec.Meta(ge=1, le=100)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -87,9 +88,9 @@ class Archive(_Section, frozen=True):
     peers: tuple[Text, ...] = ()
     bind: str = ""
     port: Port = 51511
-    peer_request_interval: Seconds = 5
+    peer_request_interval: Interval = 5
     connect_timeout: Seconds = 5
-    archive_request_interval: Seconds = 15
+    archive_request_interval: Interval = 15
     progress_timeout: Seconds = 60
     max_archive_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)] = 64 * 1024 * 1024
     max_peers: Count = 200
@@ -187,6 +188,8 @@ def _check_names(config: Config, place: str) -> None:
     for server in config.rendezvous.servers or ():
         parse_server(server, f"{place}rendezvous.servers")
     _check_archive(config.archive, place)
+    if config.archive.enabled and config.archive.port == config.peer.port:
+        raise ConfigError(f"{place}archive.port: the same as peer.port, {config.peer.port}")
 
 
 def _check_archive(archive: Archive, place: str) -> None:
@@ -220,7 +223,20 @@ def parse_archive_peer(text: str, default_port: int, place: str) -> Address:
     # one word, as somebody may have typed several
     if host.split() != [host] or (colon and not _is_port(port)):
         raise ConfigError(f"{place}: expected HOST or HOST:PORT, got {text!r:.100}")
+    if not _can_be_dialled(host):
+        raise ConfigError(f"{place}: no address and no host name: {host!r:.100}")
     return Address(host, int(port) if colon else default_port)
+
+
+def _can_be_dialled(host: str) -> bool:
+    """Tell whether host is an IPv4 address of one machine, or can be looked up."""
+    if re.fullmatch(r"[0-9.]+", host):
+        return _is_ipv4(host) and 0 < int(host.partition(".")[0]) < 224
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _is_port(text: str) -> bool:

@@ -50,7 +50,7 @@ class Options(usage.Options):
         ["port", None, None, "Listen for peers on this port [4000, or a free one]"],
         ["bind", None, None, "Listen on this IP address only [all]"],
         ["config", None, None, "Read this configuration file"],
-        ["data-dir", None, None, "Keep history, log and pid file here"],
+        ["data-dir", None, None, "Keep archive, history, log and pid file here"],
         ["log-level", None, None, "DEBUG, INFO, WARNING or ERROR [INFO]"],
         ["log-file", None, None, "Write the log here; - is standard output [in the data folder]"],
         ["archive-bind", None, None, "Exchange the archive from this IPv4 address [as --bind]"],

@@ -271,6 +271,19 @@ class ArchiveAddresses(SynchronousTestCase):
             self.assertTrue(str(error).isprintable(), text)
             self.assertLess(len(str(error)), 200)
 
+    def test_the_two_protocols_have_a_port_each(self) -> None:
+        content = {"peer": {"port": 51511}}
+        with self.assertRaisesRegex(ConfigError, "archive.port: the same as peer.port, 51511"):
+            make_config(content, {})
+        make_config({**content, "archive": {"enabled": False}}, {})
+
+    def test_what_can_never_be_dialled_is_refused(self) -> None:
+        for host in ("999.1.1.1", "1.2.3", "224.0.0.1", "0.0.0.0", "a..b", "x" * 300):
+            with self.assertRaises(ConfigError, msg=host):
+                parse_archive_peer(host, 51511, "/connect")
+        for host in ("127.0.0.1", "localhost", "bücher.example", "a-b.example.org"):
+            self.assertEqual(parse_archive_peer(host, 51511, "/connect").host, host)
+
     def test_where_it_listens(self) -> None:
         chat, archive = Peer(bind="127.0.0.2"), Archive(bind="127.0.0.3")
         for config, bind in (

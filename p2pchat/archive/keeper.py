@@ -46,7 +46,8 @@ class Keeper:
         self._waiting: list[Callable[[], None]] = []
         self._writing: Deferred[None] | None = None
         self._retry: IDelayedCall | None = None
-        self._trouble = False
+        #: Why the last write failed, "" if it did not.
+        self.trouble = ""
 
     async def load(self) -> Loaded:
         """Read what is stored; OSError if it can't be read."""
@@ -128,13 +129,14 @@ class Keeper:
         self._retry = self._clock.callLater(RETRY_TIME, self._try_again)
         if not isinstance(error, OSError):
             self._log_bug(Failure(error))
-        if not self._trouble:
-            self._trouble = True
-            self._failed(getattr(error, "strerror", None) or str(error))
+        reason = getattr(error, "strerror", None) or str(error)
+        if not self.trouble:
+            self.trouble = f"cannot be written: {reason}"
+            self._failed(reason)
 
     def _recover(self) -> None:
-        if self._trouble:
-            self._trouble = False
+        if self.trouble:
+            self.trouble = ""
             self._recovered()
 
     def _log_bug(self, failure: Failure) -> None:

@@ -1,9 +1,10 @@
 """The archive that we hold, and which others take its place (no IO).
 
-A valid archive that is strictly longer replaces ours; any other leaves it as it is. One that is as
-long but differs, and holds no chat of ours where ours does, is a rival: the next longer archive
-decides between the two. Whoever has a chat in one of them can make it, by mining that chat on top
-of the other, and so nobody's is lost (docs/protocols.md, 3.10).
+A valid archive that is strictly longer replaces ours; any other leaves it as it is, but for one of
+the same chats in another order, which is no loss to anybody. One that is as long but differs, and
+holds no chat of ours where ours does, is a rival: the next longer archive decides between the two.
+Whoever has a chat in one of them can make it, by mining that chat on top of the other, and so
+nobody's is lost (docs/protocols.md, 3.10).
 
 Only one of the two gives way, the one with the greater tip; whose chats stand in the other waits
 for that, and acts only if it does not happen. Were both to act at once, two archives as long would
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.incoming import Incoming
-from p2pchat.archive.own import OwnChat, OwnChats, find
+from p2pchat.archive.own import OwnChat, OwnChats, locate
 from p2pchat.archive.record import DIGEST_SIZE, PROOF, head
 
 
@@ -52,7 +53,8 @@ class Replica:
         self.own = own
         self.limit = limit
         self.archive = Archive()
-        self._rival: Archive | None = None
+        #: An archive as long as ours without some chat of ours.
+        self.rival: Archive | None = None
 
     def load(self, archive: Archive) -> None:
         """Begin with an archive that is known to be valid."""
@@ -67,8 +69,12 @@ class Replica:
         archive = incoming.archive()
         if archive.height > self.archive.height:
             return self._adopt(archive)
-        if archive.height == self.archive.height and self._lost_in(archive) is not None:
+        if archive.height < self.archive.height:
+            return None
+        if self._lost_in(archive) is not None:
             self._note_rival(archive)
+        elif self._is_better_order(archive):
+            return self._adopt(archive)
         return None
 
     def common(self, incoming: Incoming) -> int:
@@ -83,9 +89,9 @@ class Replica:
         if waiting:
             turn = Turn.SOON if waiting[0].displaced else Turn.NOW
             job = Job(waiting[0], self.archive, turn)
-        elif self._rival is not None and (chat := self._lost_in(self._rival)) is not None:
-            turn = Turn.SOON if self._rival.tip < self.archive.tip else Turn.LATE
-            job = Job(chat, self._rival, turn)
+        elif self.rival is not None and (chat := self._lost_in(self.rival)) is not None:
+            turn = Turn.SOON if self.rival.tip < self.archive.tip else Turn.LATE
+            job = Job(chat, self.rival, turn)
         else:
             return None
         room = self.limit - job.base.size
@@ -93,7 +99,7 @@ class Replica:
 
     def mined(self, job: Job, code: bytes) -> Change | None:
         """Put a chat with its verification code on top; None if the archive has moved on."""
-        if job.base is not self.archive and job.base is not self._rival:
+        if job.base is not self.archive and job.base is not self.rival:
             return None
         text = job.chat.text
         digest = md5(job.base.prefix_for(text) + code, usedforsecurity=False).digest()
@@ -111,20 +117,34 @@ class Replica:
         common = self.archive.common(archive)
         dropped = self.archive.height - common
         self.archive = archive
-        self._rival = None
+        self.rival = None
         return Change(archive, common, dropped, self.own.adopted(archive, common))
 
     def _note_rival(self, rival: Archive) -> None:
         """Keep the one all others would choose; the same, which many peers send, stays the same."""
-        if self._rival is None or rival.tip < self._rival.tip:
-            self._rival = rival
+        if self.rival is None or rival.tip < self.rival.tip:
+            self.rival = rival
+
+    def _is_better_order(self, rival: Archive) -> bool:
+        """Tell whether a rival holds the same chats, some of them ours, and has the lesser tip.
+
+        Nobody has anything left to mine then, so that only this ends the tie before the next chat.
+        """
+        common = self.archive.common(rival)
+        return (
+            self.own.highest > common
+            and rival.tip < self.archive.tip
+            and _texts(rival, common) == _texts(self.archive, common)
+        )
 
     def _lost_in(self, rival: Archive) -> OwnChat | None:
         """Return the first chat of ours in our archive that a rival does not hold."""
         common = self.archive.common(rival)
-        lost = (
-            chat
-            for chat in self.own
-            if (chat.height or 0) > common and find(rival, chat, common) is None
-        )
-        return next(lost, None)
+        ours = [chat for chat in self.own if (chat.height or 0) > common]
+        kept = locate(rival, ours, common)
+        return next((chat for chat in ours if chat not in kept), None)
+
+
+def _texts(archive: Archive, start: int) -> list[bytes]:
+    """Return what is said behind the first `start` chats, in no order."""
+    return sorted(archive.chat(index).text for index in range(start, archive.height))

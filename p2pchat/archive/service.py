@@ -3,10 +3,10 @@
 Its owner tells it of peers, and hears of it by events; front ends use it by ArchiveApi.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
@@ -22,7 +22,7 @@ from p2pchat.archive.kernel import first_invalid
 from p2pchat.archive.listener import ListeningPort
 from p2pchat.archive.mining import Mining
 from p2pchat.archive.neighbours import Neighbours
-from p2pchat.archive.own import MARK_SIZE, OwnChat, OwnChats
+from p2pchat.archive.own import MARK_SIZE, OwnChat, OwnChats, Stored, look_up
 from p2pchat.archive.record import check_text
 from p2pchat.archive.replica import Change, Replica
 from p2pchat.archive.storage import Loaded, Storage
@@ -39,6 +39,8 @@ from p2pchat.events import (
 )
 from p2pchat.identity import Address, is_ip_literal
 from p2pchat.text import visible
+
+T = TypeVar("T")
 
 #: How many of the texts that are new an event carries.
 MAX_NEW_TEXTS = 20
@@ -85,6 +87,7 @@ class ArchiveService(MultiService):
         self._loaded = False
         self._trouble = ""
         self._early: dict[Address, bool] = {}  # to be dialled when the archive is read; persistent
+        self._unreachable = ""
         self._starting: Deferred[None] | None = None
 
     # Starting and stopping
@@ -98,18 +101,23 @@ class ArchiveService(MultiService):
         try:
             loaded = await self._keeper.load()
         except OSError as error:
-            self._trouble = f"no archive: {error.strerror or error}"
-            self.notice("error", self._trouble)
+            self._cannot_load(error)
             return
-        self._take_up(loaded)
+        self._take_up(loaded, await self._in_thread(look_up, loaded.own, loaded.archive))
         if self.running:
             self._open()
 
-    def _take_up(self, loaded: Loaded) -> None:
+    def _cannot_load(self, error: OSError) -> None:
+        self._trouble = f"no archive: {error.strerror or error}"
+        self.notice("error", self._trouble)
+        for chat in self._own:
+            self.notice("error", f"not taken into the archive: {chat.text.decode('ascii')}")
+
+    def _take_up(self, loaded: Loaded, stored: Iterable[Stored]) -> None:
         for text in loaded.notices:
             self.notice("warning", text)
         self._replica.load(loaded.archive)
-        self._own.restore(loaded.own, loaded.archive)
+        self._own.restore(stored)
         self._loaded = True
         if self.archive.height:
             self._report_growth("file", 0, 0)
@@ -135,6 +143,8 @@ class ArchiveService(MultiService):
             await self._starting  # chats may have been asked for before the archive was read
         if self._loaded:
             await self._keeper.stop()
+            if self._keeper.trouble:
+                self.notice("error", f"not stored before leaving: {self._keeper.trouble}")
 
     # What front ends ask (ArchiveApi)
 
@@ -173,7 +183,9 @@ class ArchiveService(MultiService):
             chats=[chat.info() for chat in self._own],
             mining=self._mining.active,
             rate=self._mining.rate,
-            loading=not self._loaded,
+            loading=not (self._loaded or self._trouble),
+            place=self._place(),
+            trouble=self._trouble or self._keeper.trouble,
         )
 
     def connect(self, host: str) -> None:
@@ -186,11 +198,7 @@ class ArchiveService(MultiService):
 
     def verify(self) -> "Deferred[Verification]":
         archive, began = self.archive, self._clock.seconds()
-        found = deferToThreadPool(
-            self._reactor,
-            self._reactor.getThreadPool(),
-            lambda: first_invalid(archive.buffer, archive.offsets, 0, archive.height),
-        )
+        found = self._in_thread(first_invalid, archive.buffer, archive.offsets, 0, archive.height)
 
         def result(invalid: int | None) -> Verification:
             height = None if invalid is None else invalid + 1
@@ -226,12 +234,15 @@ class ArchiveService(MultiService):
         return self._replica.incoming(count)
 
     def received(self, host: str, incoming: Incoming) -> None:
+        rival = self._replica.rival
         change = self._replica.received(incoming) if incoming.useful else None
         if change is not None:
             self._grown(change, host)
-        else:
+        elif self._replica.rival is not rival:
             self._mining.update()
         confirmed = self._own.confirmed(host, self._replica.common(incoming))
+        if any(len(chat.confirmed_by) == 1 for chat in confirmed):
+            self._keep_own()
         for chat in confirmed:
             self._report_when_saved(chat)
 
@@ -265,10 +276,8 @@ class ArchiveService(MultiService):
     def _port_taken(self, reason: str, in_use: bool) -> None:
         holder = self._port.holder
         if not in_use:
-            self.notice(
-                "warning",
-                f"others cannot reach our archive: cannot listen on {self._port.address}: {reason}",
-            )
+            self._unreachable = f"cannot listen on {self._port.address}: {reason}"
+            self.notice("warning", f"others cannot reach our archive: {self._unreachable}")
             return
         self.notice("info", f"the archive's port {holder.port} is in use; linking to {holder}")
         self._neighbours.dial(holder, persistent=True)
@@ -344,12 +353,27 @@ class ArchiveService(MultiService):
             )
         )
 
+    def _place(self) -> str:
+        """Say where we listen, or why we don't."""
+        address, port = self._port.address, self._port
+        if port.open:
+            return f"listening on {address.host or '0.0.0.0'}:{address.port}"
+        if not port.was_taken:
+            return "not listening"
+        if self._unreachable:
+            return f"not listening: {self._unreachable}"
+        return f"not listening: another program has the port, and is dialled ({port.holder})"
+
+    def _in_thread(self, function: Callable[..., T], *arguments: Any) -> "Deferred[T]":
+        pool = self._reactor.getThreadPool()
+        return deferToThreadPool(self._reactor, pool, function, *arguments)
+
     def _keep_own(self) -> None:
         self._keeper.keep_own(self._own.records())
 
     def _dial(self, peer: str) -> bool:
         try:
-            address = parse_archive_peer(peer, self._settings.port, "archive peer")
+            address = parse_archive_peer(peer, self._settings.port, "not to be dialled")
         except ConfigError as error:
             raise RequestError(str(error)) from error
         return self._dial_when_loaded(address, persistent=True)

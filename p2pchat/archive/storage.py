@@ -18,12 +18,16 @@ _Height = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class OwnRecord(msgspec.Struct, frozen=True):
-    """One chat of ours: its text, the mark of its code in hexadecimal, its height if it has one."""
+    """One chat of ours: its text, the mark of its code in hexadecimal, its height if it has one.
+
+    `confirmed`: an archive with it came from somebody else.
+    """
 
     chat_id: int
     text: _Text
     mark: _Mark
     height: _Height | None = None
+    confirmed: bool = False
 
 
 class Loaded(NamedTuple):

@@ -33,7 +33,8 @@ def chat_note(chat: ChatInfo | ChatChanged) -> str:
         case "archived":
             return f"in the archive at height {chat.height}"
         case "confirmed":
-            peers = plural(chat.confirmations, "peer")
-            return f"in the archive at height {chat.height}, confirmed by {peers}"
+            # nobody has sent it since this node was started, somebody had before
+            peers = f" by {plural(chat.confirmations, 'peer')}" if chat.confirmations else ""
+            return f"in the archive at height {chat.height}, confirmed{peers}"
         case "displaced":
             return "displaced by a longer archive, mined again"

@@ -1,6 +1,7 @@
 """What `/status` and `/archive` tell, line by line."""
 
 from p2pchat.api import ArchiveInfo, ArchivePeerInfo, ChatInfo, RendezvousInfo, Status
+from p2pchat.text import visible
 from p2pchat.ui.marks import MARKS, chat_note, chat_text
 from p2pchat.ui.tables import data_size, duration, figure, plural, table, timed
 from p2pchat.ui.words import shown
@@ -30,6 +31,7 @@ def archive_lines(info: ArchiveInfo) -> list[str]:
     tip = f", tip {info.tip}" if info.tip else ""
     return [
         *(["loading: the archive's file is being read"] if info.loading else ()),
+        *([f"!! the archive {visible(info.trouble)}"] if info.trouble else ()),
         f"{plural(info.height, 'chat')}, {data_size(info.size)} of {data_size(info.limit)}{tip}",
         _place(info),
         _mining_line(info),
@@ -51,7 +53,7 @@ def _glance(info: ArchiveInfo) -> list[str]:
     height = f"{plural(info.height, 'chat')}{loading}"
     peers = plural(len(info.peers), "peer")
     waiting = plural(_waiting(info), "chat")
-    line = f"archive: {height}, {peers}; under way: {waiting}; {_place(info)}"
+    line = f"archive: {height}, {peers}; under way: {waiting}; {_place(info)}{_trouble(info)}"
     paused = [peer for peer in info.peers if peer.paused]
     return [line, _paused_line(paused)] if paused else [line]
 
@@ -61,7 +63,13 @@ def _waiting(info: ArchiveInfo) -> int:
     return sum(chat.height is None for chat in info.chats)
 
 
+def _trouble(info: ArchiveInfo) -> str:
+    return f"; !! it {visible(info.trouble)}" if info.trouble else ""
+
+
 def _place(info: ArchiveInfo) -> str:
+    if info.place:
+        return visible(info.place)
     if info.port:
         return f"listening on {info.host}:{info.port}"
     return "not listening: another program of this machine has the port, and is dialled"

@@ -5,9 +5,9 @@ from hashlib import md5
 from itertools import accumulate
 from pathlib import Path
 
+from p2pchat.archive import kernel
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.codec import archive_header
-from p2pchat.archive.kernel import search
 from p2pchat.archive.record import CODE_SIZE, DIGEST_SIZE, OVERHEAD, WINDOW, head
 
 DATA = Path(__file__).parents[1] / "data"
@@ -65,9 +65,10 @@ def wire(archive: Archive) -> bytes:
 
 
 @cache
-def _code(prefix: bytes, mark: bytes) -> bytes:
+def _code(prefix: bytes, mark: bytes, limit: bytes) -> bytes:
+    """Mine, once for each `limit` that digests have to stay below: tests may ask for less."""
     start = int.from_bytes(mark + bytes(CODE_SIZE - len(mark)), "big")
-    code = search(prefix, lambda: False, start)
+    code = kernel.search(prefix, lambda: False, start)
     assert code is not None
     return code
 
@@ -76,7 +77,7 @@ def mined(archive: Archive, *texts: bytes, mark: bytes = b"") -> Archive:
     """Return the archive with a chat for each text on top; their codes begin with mark."""
     for text in texts:
         prefix = archive.prefix_for(text)
-        code = _code(prefix, mark)
+        code = _code(prefix, mark, kernel._LIMIT)
         record = head(text) + code + md5(prefix + code, usedforsecurity=False).digest()
         archive = archive.appended(record, [archive.size + len(record)])
     return archive

@@ -8,15 +8,23 @@ from p2pchat.archive.archive import Archive
 from p2pchat.archive.own import (
     MARK_SIZE,
     MAX_CONFIRMATIONS,
+    MAX_UNCONFIRMED,
     MAX_WATCHED,
     OwnChat,
     OwnChats,
-    find,
+    locate,
+    look_up,
 )
 from p2pchat.archive.record import head
 from p2pchat.archive.storage import OwnRecord
 from p2pchat.errors import RequestError
 from tests.archive.mined import sketch
+
+
+def find(archive: Archive, chat: OwnChat, start: int) -> int | None:
+    """Return where one chat stands."""
+    return locate(archive, [chat], start).get(chat)
+
 
 MARK, OTHER = b"markmark", b"strange!"
 ME = OwnChat(1, b"me", MARK)
@@ -111,7 +119,7 @@ class OwnCase(SynchronousTestCase):
         return self.own.add(text.encode(), self.mark(text))
 
     def mark(self, text):
-        return text.encode().rjust(MARK_SIZE, b"_")
+        return text.encode()[-MARK_SIZE:].rjust(MARK_SIZE, b"_")
 
     def chats(self, *texts):
         return sketch(*((text, self.mark(text)) for text in texts))
@@ -226,6 +234,14 @@ class ConfirmedTests(OwnCase):
         self.assertEqual(ids, list(range(3, MAX_WATCHED + 6)))
         self.assertEqual(sum(chat.state == "confirmed" for chat in own), MAX_WATCHED)
 
+    def test_newest_that_nobody_confirms_are_watched_on(self):
+        own = OwnChats(max_pending=MAX_UNCONFIRMED + 5)
+        texts = [f"chat {number}" for number in range(MAX_UNCONFIRMED + 2)]
+        for text in texts:
+            own.add(text.encode(), self.mark(text))
+        own.adopted(self.chats(*texts), 0)
+        self.assertEqual([chat.chat_id for chat in own], list(range(3, MAX_UNCONFIRMED + 3)))
+
 
 class RestoreTests(OwnCase):
     def records(self):
@@ -240,17 +256,28 @@ class RestoreTests(OwnCase):
         self.assertEqual(records[1], OwnRecord(2, "two", self.mark("two").hex(), 2))
         self.assertEqual([record.height for record in records], [1, 2, None])
 
-    def test_as_it_was_without_confirmations(self):
+    def test_confirmed_in_an_earlier_run_it_is_not_news_again(self):
         own = OwnChats(3)
-        own.restore(self.records(), self.chats("one", "two"))
+        own.restore(look_up(self.records(), self.chats("one", "two")))
+        self.assertEqual([chat.text for chat in own.confirmed("peer", 2)], [b"two"])
+        self.assertEqual([chat.state for chat in own], ["confirmed", "confirmed", "mining"])
+        self.assertEqual(
+            [chat.text for chat in own.adopted(self.chats("x", "y", "z"), 0)], [b"one", b"two"]
+        )
+        own.adopted(self.chats("x", "y", "z", "one"), 3)
+        self.assertEqual([chat.text for chat in own.confirmed("peer", 4)], [b"one"])
+
+    def test_as_it_was(self):
+        own = OwnChats(3)
+        own.restore(look_up(self.records(), self.chats("one", "two")))
         states = [(chat.chat_id, chat.state, chat.height) for chat in own]
-        self.assertEqual(states, [(1, "archived", 1), (2, "archived", 2), (3, "mining", None)])
+        self.assertEqual(states, [(1, "confirmed", 1), (2, "archived", 2), (3, "mining", None)])
         self.assertEqual(own.records(), self.own.records())
         self.assertEqual(own.add(b"four", MARK).chat_id, 4)
 
     def test_what_the_archive_does_not_hold_any_more_is_displaced(self):
         own = OwnChats(3)
-        own.restore(self.records(), self.chats("x"))
+        own.restore(look_up(self.records(), self.chats("x")))
         states = [(chat.state, chat.height) for chat in own]
         self.assertEqual(states, [("displaced", None), ("displaced", None), ("mining", None)])
 
@@ -262,13 +289,13 @@ class RestoreTests(OwnCase):
             (("x", "two", "y", "one"), [4, 2, None]),
         ):
             own = OwnChats(3)
-            own.restore(records, self.chats(*texts))
+            own.restore(look_up(records, self.chats(*texts)))
             self.assertEqual([chat.height for chat in own], heights)
 
     def test_what_was_asked_for_since_keeps_its_id_and_comes_later(self):
         own = OwnChats(9)
         since = [own.add(text.encode(), self.mark(text)) for text in ("new", "newer")]
-        own.restore(self.records(), self.chats("one", "two"))
+        own.restore(look_up(self.records(), self.chats("one", "two")))
         self.assertEqual([chat.text for chat in own], [b"one", b"two", b"three", b"new", b"newer"])
         self.assertEqual([chat.chat_id for chat in since], [1, 2])
         ids = [chat.chat_id for chat in own]
@@ -280,7 +307,8 @@ class RestoreTests(OwnCase):
     def test_any_ids_become_unique_and_none_is_lost(self, ids, since):
         own = OwnChats(99)
         new = [own.add(b"new", MARK) for _ in range(since)]
-        own.restore([OwnRecord(chat_id, "old", "ab" * 8) for chat_id in ids], Archive())
+        records = [OwnRecord(chat_id, "old", f"{n:016x}") for n, chat_id in enumerate(ids)]
+        own.restore(look_up(records, Archive()))
         chats = list(own)
         self.assertEqual(len(chats), len(ids) + since)
         self.assertEqual(len({chat.chat_id for chat in chats}), len(chats))
@@ -288,8 +316,14 @@ class RestoreTests(OwnCase):
         self.assertEqual([chat.chat_id for chat in new], list(range(1, since + 1)))
         self.assertNotIn(own.add(b"last", MARK).chat_id, {chat.chat_id for chat in chats})
 
+    def test_stored_twice_it_is_one_chat(self):
+        own = OwnChats(3)
+        record = OwnRecord(1, "one", self.mark("one").hex())
+        own.restore(look_up([record, record], self.chats("one")))
+        self.assertEqual([(chat.text, chat.height) for chat in own], [(b"one", 1)])
+
     def test_more_than_may_wait_are_all_taken_up(self):
         own = OwnChats(1)
-        own.restore([OwnRecord(n, "x", "ab" * 8) for n in range(1, 4)], Archive())
+        own.restore(look_up([OwnRecord(n, "x", f"{n:016x}") for n in range(1, 4)], Archive()))
         self.assertEqual(len(own.waiting), 3)
         self.assertRaises(RequestError, own.add, b"y", MARK)

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.archive.archive import Archive
+from p2pchat.archive.own import MARK_SIZE, look_up
 from p2pchat.archive.replica import Job, Turn
 from tests.archive.mined import (
     arriving,
@@ -332,6 +333,48 @@ class RivalTests(ReplicaCase):
         records = self.replica.own.records()
         restarted = new_replica()
         restarted.load(self.ours)
-        restarted.own.restore(records, self.ours)
+        restarted.own.restore(look_up(records, self.ours))
         self.assertIsNone(receive(restarted, self.smaller[0]))
         self.assertEqual(restarted.job().base, self.smaller[0])
+
+
+class OrderTests(ReplicaCase):
+    """The same chats in two orders: nobody has anything to mine, so the lesser tip decides."""
+
+    def setUp(self):
+        super().setUp()
+        self.replica.load(self.base)
+        post(self.replica, "mine")
+        mine(self.replica)
+        receive(self.replica, grown(self.replica.archive, "theirs"))
+        mark = mark_of("mine")
+        self.orders = [grown(grown(self.base, "theirs"), "mine", mark=mark)]
+        while {order.tip < self.replica.archive.tip for order in self.orders} != {True, False}:
+            marked = bytes([len(self.orders)]) * MARK_SIZE
+            other = grown(self.base, "theirs", mark=marked)
+            self.orders.append(grown(other, "mine", mark=mark))
+
+    def test_only_the_lesser_tip_replaces_ours(self):
+        before = self.replica.archive
+        greater = next(order for order in self.orders if order.tip > before.tip)
+        lesser = next(order for order in self.orders if order.tip < before.tip)
+        self.assertIsNone(receive(self.replica, greater))
+        self.assertIs(self.replica.archive, before)
+        change = receive(self.replica, lesser)
+        self.assertEqual((change.common, change.dropped), (3, 2))
+        self.assert_holds(*BASE, "theirs", "mine")
+        self.assertIsNone(receive(self.replica, before))
+        self.assertIsNone(self.replica.job())
+
+    def test_other_chats_are_no_order_of_ours(self):
+        for number in range(50):
+            marked = bytes([number]) * MARK_SIZE
+            other = grown(self.base, "strange", mark=marked)
+            other = grown(other, "mine", mark=mark_of("mine"))
+            self.assertIsNone(receive(self.replica, other))
+
+    def test_nor_is_it_for_who_has_no_chat_in_it(self):
+        stranger = new_replica()
+        stranger.load(max(self.orders, key=lambda order: order.tip))
+        for order in self.orders:
+            self.assertIsNone(receive(stranger, order))

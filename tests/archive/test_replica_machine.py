@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.incoming import Incoming
 from p2pchat.archive.kernel import first_invalid
+from p2pchat.archive.own import look_up
 from p2pchat.archive.replica import Job, Replica, Turn
 from p2pchat.archive.storage import MemoryStorage
 from tests.archive.mined import arriving, code_for, easy_proof, mark_of, new_replica, texts
@@ -84,7 +85,7 @@ class Model:
         loaded = self.storage.load()
         self.replica = new_replica()
         self.replica.load(loaded.archive)
-        self.replica.own.restore(loaded.own, loaded.archive)
+        self.replica.own.restore(look_up(loaded.own, loaded.archive))
         stored = {record.text for record in loaded.own} | self.promised
         self.posted = [text for text in self.posted if text in stored]
         self._height = 0

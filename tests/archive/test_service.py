@@ -1,0 +1,23 @@
+"""The archive's service: what the user is told when something is in its way."""
+
+from tests.archive.examples import THOUSAND, wire
+from tests.archive.world import SOON, ArchiveCase
+
+ALICE, BOB = "10.0.0.1", "10.0.0.2"
+
+
+class TroubleTests(ArchiveCase):
+    def test_an_archive_that_is_no_news_compares_nothing(self) -> None:
+        """Each of 1,000 empty archives once cost a comparison of all that we have."""
+        alice = self.world.node(ALICE, archive=THOUSAND.truncated(5))
+        link = self.linked(alice, BOB)
+        looks: list[object] = []
+        job = alice.service._replica.job
+        alice.service._replica.job = lambda: looks.append(None) or job()
+        link.say(wire(THOUSAND.truncated(0)) * 50)
+        self.run_for(SOON)
+        self.assertEqual(looks, [])
+        link.say(wire(THOUSAND.truncated(6)))
+        self.run_for(SOON)
+        self.assertEqual(alice.service.archive.height, 6)
+        self.assertNotEqual(looks, [])
