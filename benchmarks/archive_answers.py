@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from benchmarks.archive_chats import HEIGHT, unmined
-from benchmarks.archive_loads import mine, rest, verify_received
+from benchmarks.archive_loads import mine, receive, rest
 from benchmarks.archive_nodes import archive_node
 from benchmarks.archive_peer import ArchivePeer
 from benchmarks.figures import Baseline, BenchmarkError, Figure, below
@@ -54,10 +54,9 @@ def _while_verifying() -> Iterator[Figure]:
         closing(ArchivePeer(node.port, "127.0.0.4")) as asker,
     ):
         for archive in archives:
-            verify = partial(verify_received, node, sender, archive)
+            verify = partial(receive, node, sender, archive)
             rounds.append((_ask(asker, rest), _ask(asker, verify)))
-            for peer in (sender, asker):
-                peer.wait_for_height(archive.height)
+            asker.wait_for_height(archive.height)
     resting, verifying = zip(*rounds, strict=True)
     yield from _figures(f"verifying {HEIGHT:,} chats", verifying, resting)
 

@@ -6,7 +6,6 @@ that would refuse them; the same bytes are hashed, and hashes compared, as for m
 """
 
 import hashlib
-from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -27,18 +26,19 @@ TEXT_SIZES = (10, 64)
 _LETTERS = bytes(range(ord("a"), ord("z") + 1)) + b"      "
 
 
-def unmined(count: int, seed: int) -> Archive:
-    """Make an archive of so many chats; those of different seeds differ from the first chat on."""
+def unmined(count: int, seed: int, base: Archive | None = None) -> Archive:
+    """Make an archive of so many chats: those of base, and what a seed gives."""
     rng = Random(seed)
-    data, offsets = bytearray(), array("Q", [0])
-    for index in range(count):
+    base = base if base is not None else Archive()
+    data, offsets = bytearray(base.view()), base.offsets[: base.height + 1]
+    for index in range(base.height, count):
         text = bytes(rng.choices(_LETTERS, k=rng.randint(*TEXT_SIZES)))
         data += head(text) + rng.randbytes(CODE_SIZE)
         with memoryview(data) as view:
             digest = hashlib.md5(view[offsets[max(0, index - WINDOW + 1)] :]).digest()
         data += digest
         offsets.append(len(data))
-    return Archive(bytes(data), offsets)
+    return Archive.of(data, offsets)
 
 
 def message(archive: Archive) -> bytes:

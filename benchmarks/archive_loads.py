@@ -37,10 +37,11 @@ def mine(node: ArchiveNode) -> None:
         time.sleep(TYPING)
 
 
-def verify_received(node: ArchiveNode, peer: ArchivePeer, archive: Archive) -> None:
-    """Send an archive that the node does not know, and wait until it is the node's own."""
+def receive(node: ArchiveNode, peer: ArchivePeer, archive: Archive) -> None:
+    """Send an archive, wait until it is the node's own, and for the node to send it back."""
     peer.send(message(archive))
     node.wait_for_height(archive.height)
+    peer.wait_for_height(archive.height)
 
 
 def verify_again(node: ArchiveNode) -> None:

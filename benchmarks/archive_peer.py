@@ -52,7 +52,8 @@ class ArchivePeer:
             data = self._link.recv(_ROOM)
             if not data:
                 raise BenchmarkError("the node closed the link")
-            self._framer.feed(data)
+            while data:
+                data = data[self._framer.feed(data) :]
 
     # The framer reports (FramerListener)
 

@@ -9,12 +9,15 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from benchmarks.archive_chats import HEIGHT, unmined
-from benchmarks.archive_loads import mine, rest, verify_again, verify_received
+from benchmarks.archive_loads import mine, receive, rest, verify_again
 from benchmarks.archive_nodes import archive_node
 from benchmarks.archive_peer import ArchivePeer
 from benchmarks.figures import Baseline, Figure, below
 
 ROUNDS = 3
+
+#: How long a load is watched on, in seconds: the tick behind it tells how long the last gap was.
+MARGIN = 0.05
 
 #: The longest gap between two ticks, in milliseconds.
 WANTED_GAP = 10
@@ -44,21 +47,24 @@ def _while_mining() -> Iterator[Figure]:
 
 def _while_verifying() -> Iterator[Figure]:
     spans = []
-    archives = [unmined(HEIGHT + number, seed=number) for number in range(ROUNDS)]
     with archive_node(ticks=True) as node, closing(ArchivePeer(node.port, "127.0.0.3")) as peer:
-        for archive in archives:
-            loads = rest, partial(verify_received, node, peer, archive), partial(verify_again, node)
+        for number in range(ROUNDS):
+            archive = unmined(HEIGHT + 2 * number, seed=number)
+            longer = unmined(archive.height + 1, number + 1, archive.truncated(archive.height - 1))
+            loads: list[Callable[[], None]] = [rest, partial(verify_again, node)]
+            loads[1:1] = (partial(receive, node, peer, other) for other in (archive, longer))
             spans.append([_span(load) for load in loads])
-            peer.wait_for_height(archive.height)
-        resting, received, again = zip(*spans, strict=True)
+    resting, received, replaced, verified = zip(*spans, strict=True)
     name = f"verifying {HEIGHT:,} chats"
     yield from _figures(f"{name} as they come", node.ticks, received, resting)
-    yield from _figures(f"{name} by /val", node.ticks, again, resting)
+    yield from _figures("replacing the last of them", node.ticks, replaced, resting)
+    yield from _figures(f"{name} by /val", node.ticks, verified, resting)
 
 
 def _span(load: Callable[[], None]) -> Span:
     started = time.monotonic()
     load()
+    time.sleep(MARGIN)
     return started, time.monotonic()
 
 
@@ -69,14 +75,9 @@ def _figures(
     ours, theirs = ([_gaps(ticks, span) for span in spans] for spans in (busy, resting))
     p99, rest_p99 = (statistics.median(gaps.p99 for gaps in rounds) for rounds in (ours, theirs))
     longest, rest_longest = (min(gaps.longest for gaps in rounds) for rounds in (ours, theirs))
-    yield Figure(f"2 ms ticker, {name}: p99", "ms", p99, Baseline("at rest", rest_p99))
-    yield Figure(
-        f"2 ms ticker, {name}: longest gap of the best of {ROUNDS} rounds",
-        "ms",
-        longest,
-        Baseline("at rest", rest_longest),
-        below(WANTED_GAP),
-    )
+    what, wanted = f"2 ms ticker, {name}", below(WANTED_GAP)
+    yield Figure(f"{what}: p99", "ms", p99, Baseline("at rest", rest_p99))
+    yield Figure(f"{what}: longest gap", "ms", longest, Baseline("at rest", rest_longest), wanted)
 
 
 def _gaps(ticks: Sequence[float], span: Span) -> Gaps:

@@ -60,7 +60,7 @@ class Server:
         self.process.stdin.flush()
 
     def ask(self, command: str) -> Any:
-        """Type a command and return the data of its reply."""
+        """Type a command and return the data of its reply; BenchmarkError if that is an error."""
         seen = self.count("reply")
         self.say(command)
         deadline = time.monotonic() + REPLY_TIMEOUT
@@ -68,7 +68,10 @@ class Server:
             *lines, _ = self.read().split(b"\n")
             replies = [line for line in lines if line.startswith(b'{"event":"reply"')]
             if len(replies) > seen:
-                return json.loads(replies[seen])["data"]
+                reply = json.loads(replies[seen])
+                if reply.get("error"):
+                    raise BenchmarkError(f"{command}: {reply['error']}")
+                return reply["data"]
             time.sleep(POLL)
         raise BenchmarkError(f"no reply to {command} within {REPLY_TIMEOUT:g} s")
 

@@ -2,19 +2,22 @@
 
 Each new, plausible address is dialled once. One that cannot be reached is dropped quietly, and
 dialled again only if it is listed after a pause that doubles each time. Whoever lists a thousand
-addresses makes nobody else's wait: lists take turns.
+addresses makes nobody else's wait: lists take turns, and few addresses of each are taken a minute.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 
 #: Addresses that wait to be dialled, of all lists together; the longest list makes room.
 MAX_WAITING = 1000
 
+#: Addresses taken out of the lists of one peer in a minute.
+MAX_TAKEN_A_MINUTE = 100
+
 #: Addresses remembered as our own: loopback alone has millions.
 MAX_OWN = 1000
 
-#: Addresses remembered as not reached.
+#: Addresses remembered as not reached; the one whose pause was over first is forgotten.
 MAX_FAILED = 10_000
 
 #: The first pause and the longest one after a failure, in seconds.
@@ -39,13 +42,18 @@ class AddressBook:
         # by who listed them; one may stand in several lists, each of which has its turn
         self._waiting: OrderedDict[str, dict[str, None]] = OrderedDict()
         self._count = 0
-        self._failed: OrderedDict[str, tuple[float, float]] = OrderedDict()  # until when, pause
+        self._failed: dict[str, tuple[float, float]] = {}  # until when, pause
+        self._taken: Counter[str] = Counter()  # by who listed them, within this minute
+        self._minute = 0.0  # when it began
 
     def __len__(self) -> int:
         return self._count
 
     def listed(self, by: str, addresses: Iterable[str], now: float, *, on_loopback: bool) -> None:
         """Note the addresses of a list that are worth a try."""
+        if now >= self._minute + 60:
+            self._minute = now
+            self._taken.clear()
         waiting = self._waiting.setdefault(by, {})
         for address in addresses:
             if (
@@ -55,10 +63,11 @@ class AddressBook:
                 or not is_plausible(address, on_loopback=on_loopback)
             ):
                 continue
-            if self._count >= MAX_WAITING and not self._make_room(len(waiting)):
+            if not self._takes(by, len(waiting)):
                 break
             waiting[address] = None
             self._count += 1
+            self._taken[by] += 1
         if not waiting:
             del self._waiting[by]
 
@@ -85,13 +94,19 @@ class AddressBook:
         pause = min(2 * pause, LONGEST_PAUSE)
         self._failed[address] = (now + pause, pause)
         if len(self._failed) > MAX_FAILED:
-            self._failed.popitem(last=False)
+            del self._failed[min(self._failed, key=self._failed.__getitem__)]
         for by in [by for by, addresses in self._waiting.items() if address in addresses]:
             self._drop(by, address)
 
     def reached(self, address: str) -> None:
         """Note that somebody is there."""
         self._failed.pop(address, None)
+
+    def _takes(self, by: str, size: int) -> bool:
+        """Tell whether one more of this list is taken, of which `size` are waiting."""
+        if self._taken[by] >= MAX_TAKEN_A_MINUTE:
+            return False
+        return self._count < MAX_WAITING or self._make_room(size)
 
     def _make_room(self, size: int) -> bool:
         """Let the longest list give up its last address, if it has more than `size`; tell if so."""

@@ -134,16 +134,22 @@ class Framer:
         """Whether the stream stands in the middle of a message."""
         return bool(self._head) or self._body is not None
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes; RemoteProtocolError at the first one that cannot be."""
+    def feed(self, data: bytes | memoryview) -> int:
+        """Take bytes up to the end of one message, if it is here; return how many.
+
+        Raises RemoteProtocolError at the first one that cannot be.
+        """
         view = memoryview(data)
         position = 0
-        while position < len(data):
+        while position < len(view):
             if self._body is None:
-                position += self._take_head(data[position : position + _MAX_HEAD])
+                position += self._take_head(bytes(view[position : position + _MAX_HEAD]))
             else:
                 position += self._body.feed(view[position:])
                 self._end_if_done()
+            if not self.in_message:
+                break
+        return position
 
     def _take_head(self, data: bytes) -> int:
         """Take bytes up to the end of a message's head; return how many."""

@@ -2,7 +2,8 @@
 
 An archive that claims to be longer than ours and is not valid costs us some hashing. Who sends
 three of them in a row has its archives skipped for a while, longer each time; the link stays, and
-all else is answered as ever.
+all else is answered as ever. Several programs may share the address: of those that come meanwhile a
+few archives are heard, so few that opening links again and again is of no use.
 """
 
 from collections import OrderedDict
@@ -15,6 +16,9 @@ PATIENCE = 3
 FIRST_PAUSE = 60.0
 LONGEST_PAUSE = 3600.0
 
+#: Archives of newcomers that are heard in one minute of a pause.
+NEWCOMERS_A_MINUTE = 5
+
 #: Offenders remembered; the one that behaved for longest is forgotten.
 MAX_OFFENDERS = 10_000
 
@@ -25,6 +29,8 @@ class _Record:
     in_a_row: int = 0
     pause: float = FIRST_PAUSE / 2
     until: float = 0.0
+    newcomers: int = 0  # heard within the minute that began at `minute`
+    minute: float = 0.0
 
 
 class Goodwill:
@@ -34,24 +40,40 @@ class Goodwill:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def offended(self, address: str, now: float) -> float:
-        """Note a worthless archive; return for how many seconds its archives are skipped now."""
+        """Note a worthless archive; return the seconds of the pause if one begins with it, else 0.
+
+        What was under way when the pause began makes it no longer.
+        """
         record = self._records.setdefault(address, _Record())
         self._records.move_to_end(address)
         if len(self._records) > MAX_OFFENDERS:
             self._records.popitem(last=False)
         record.offences += 1
+        if now < record.until:
+            return 0.0
         record.in_a_row += 1
-        if record.in_a_row >= PATIENCE:
-            record.in_a_row = 0
-            record.pause = min(2 * record.pause, LONGEST_PAUSE)
-            record.until = now + record.pause
-        return max(0.0, record.until - now)
+        if record.in_a_row < PATIENCE:
+            return 0.0
+        record.in_a_row = 0
+        record.pause = min(2 * record.pause, LONGEST_PAUSE)
+        record.until = now + record.pause
+        return record.pause
 
     def behaved(self, address: str) -> None:
-        """Note an archive that was worth its bytes: the next offence is the first in a row."""
+        """Note an archive that was worth its bytes: the next offence is as the first one."""
         record = self._records.get(address)
         if record is not None:
-            record.in_a_row = 0
+            record.in_a_row, record.pause = 0, FIRST_PAUSE / 2
+
+    def hears_newcomer(self, address: str, now: float) -> bool:
+        """Tell whether one more archive is heard of who shares a paused address, and count it."""
+        record = self._records.get(address)
+        if record is None:
+            return True
+        if now >= record.minute + 60:
+            record.minute, record.newcomers = now, 0
+        record.newcomers += 1
+        return record.newcomers <= NEWCOMERS_A_MINUTE
 
     def offences(self, address: str) -> int:
         record = self._records.get(address)

@@ -59,6 +59,7 @@ class Incoming:
         self._known = 0  # chats in _kept that are of base
         self._verified = 0  # chats in _kept that are valid
         self._whole: Archive | None = None  # what is put together of base and _kept so far
+        self._shared = 0  # bytes of _whole that are not copied
 
     @classmethod
     def ignored(cls, count: int, limit: int) -> "Incoming":
@@ -74,13 +75,19 @@ class Incoming:
 
     @property
     def kept(self) -> int:
-        """How many bytes of what came it holds in memory."""
-        return len(self._kept)
+        """How many bytes it holds in memory: of what came, and copied to be put together."""
+        copied = self._whole.size - self._shared if self._whole is not None else 0
+        return len(self._kept) + copied
 
     @property
     def unverified(self) -> bool:
         """Whether verify() has something to do."""
         return self._chats_wait or self._is_partial
+
+    @property
+    def assembling(self) -> bool:
+        """Whether all chats are valid, and it is left to put them together, part by part."""
+        return self._is_partial and not self._chats_wait
 
     @property
     def useful(self) -> bool:
@@ -115,7 +122,7 @@ class Incoming:
         """
         if self._chats_wait:
             self._verify_some(size)
-            if self._chats_wait or len(self._kept) > _COPY:
+            if self._chats_wait or self._to_copy > _COPY:
                 return
         if self._is_partial:
             self._put_together()
@@ -125,6 +132,28 @@ class Incoming:
         if not self.useful or self._whole is None:
             raise ValueError("not verified")
         return self._whole
+
+    def is_outdated(self, ours: Archive) -> bool:
+        """Whether ours, which may have moved on, is too high by now for it to be of use."""
+        return self.count < ours.height or self.base.height < self.count == ours.height
+
+    def give_up(self, ours: Archive) -> None:
+        """Don't put it together, as ours is as high by now; find out what they have in common."""
+        if ours.common(self.base) >= self.common:
+            end = self.base.offsets[self.common]
+            with memoryview(self._kept) as kept, kept[self._offsets[self._known] :] as rest:
+                same = ours.agrees(rest, end)
+            self.base, self.common = ours, min(self.count, ours.height_at(end + same))
+        self._stop_keeping()
+
+    @property
+    def _to_copy(self) -> int:
+        """How many bytes are copied to put it together."""
+        if not self.common:
+            return 0
+        new = len(self._kept) - self._offsets[self._known]
+        shared = self.base.truncated(self.common).is_newest
+        return new if shared else new + self.base.offsets[self.common]
 
     @property
     def _chats_wait(self) -> bool:
@@ -154,6 +183,7 @@ class Incoming:
         if self._whole is None:
             common = self.base.truncated(self.common)
             self._whole = common if common.is_newest else Archive()
+            self._shared = self._whole.size
         if self._whole.height < self.common:
             height = self._whole.height
             self._append(self.base.buffer, self.base.offsets, height, self.common)
@@ -240,6 +270,7 @@ class Incoming:
     def _stop_keeping(self) -> None:
         """Let go of what is worthless."""
         self._stage = _Stage.SKIPPING
+        self._whole = None
         self._forget()
 
     def _forget(self) -> None:

@@ -40,6 +40,10 @@ class Link(Protocol):
     def kept(self) -> int:
         """Bytes held of archives that are arriving."""
 
+    @property
+    def assembling(self) -> bool:
+        """Whether verify() would put an archive together, in several parts."""
+
     def request_peers(self) -> None:
         """Send a PeerRequest."""
 
@@ -53,7 +57,9 @@ class Link(Protocol):
         """Send a Notification; only to a peer that sent one (3.5)."""
 
     def verify(self, size: int) -> bool:
-        """Verify about so many bytes of what arrived; tell whether more is waiting."""
+        """Verify about so many bytes of what arrived, or take some messages; tell whether more
+        is waiting.
+        """
 
     def drop(self, reason: str) -> None:
         """Close the connection at once."""
@@ -87,7 +93,7 @@ class LinkOwner(Protocol):
         ...
 
     def has_unverified(self, link: Link) -> None:
-        """Chats wait to be verified; until they are, the link reads nothing more."""
+        """Chats wait to be verified, or messages to be taken; until then no more is read."""
 
     def arrived(self, link: Link, incoming: Incoming) -> None:
         """An archive is here in full and verified as far as it is of use, or it is not valid."""

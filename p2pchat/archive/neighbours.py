@@ -15,23 +15,21 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pchat.api import ArchivePeerInfo
-from p2pchat.archive.addresses import AddressBook
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.dialer import ArchiveDialer
 from p2pchat.archive.factory import ArchiveServerFactory
 from p2pchat.archive.goodwill import Goodwill
+from p2pchat.archive.gossip import MAX_DIALLING, Gossip
 from p2pchat.archive.incoming import Incoming
 from p2pchat.archive.link import Link, LinkSettings
 from p2pchat.archive.links import Links
 from p2pchat.archive.protocol import ArchiveProtocol
+from p2pchat.archive.remarks import Remarks
 from p2pchat.archive.rounds import VerifyingRounds
 from p2pchat.config import Config
 from p2pchat.events import ArchivePeerState, Level
-from p2pchat.identity import Address, is_loopback
+from p2pchat.identity import Address
 from p2pchat.text import visible
-
-#: Addresses of peer lists that are dialled at the same time.
-MAX_DIALLING = 20
 
 #: Seconds to wait for links to close when we leave.
 LEAVE_TIMEOUT = 1.0
@@ -72,9 +70,11 @@ class Neighbours:
         self._settings = config.archive
         self._link_settings = LinkSettings(config.archive.progress_timeout)
         self._listener = listener
-        self._links = Links(config.archive.max_peers)
-        self._book = AddressBook()
+        self._links = Links(config.archive.max_peers, config.archive.progress_timeout)
+        self._gossip = Gossip(self._clock, self._may_dial_listed, self._dial_listed)
         self._goodwill = Goodwill()
+        self._offenders: set[Link] = set()
+        self._notified, self._blamed = Remarks(self._clock), Remarks(self._clock)
         self._rounds = VerifyingRounds(reactor, self._check_memory)
         self._greeted: set[str] = set()  # whose coming was reported
         self._left: Deferred[None] | None = None
@@ -109,6 +109,7 @@ class Neighbours:
         for asking in (self._asking_peers, self._asking_archives):
             if asking.running:
                 asking.stop()
+        self._gossip.stop()
         self._dialer.stopService()
         for link in self._links:
             assert isinstance(link, ArchiveProtocol)
@@ -122,7 +123,7 @@ class Neighbours:
 
     def dial(self, address: Address, *, persistent: bool = False) -> bool:
         """Dial a peer unless we did; persistent: for ever. Tell whether it is dialled now."""
-        if address.host in self._book.own:
+        if address.host in self._gossip.own:
             return False
         if not persistent and (self._links.has_dialled(address.host) or not self._has_room()):
             return False
@@ -149,8 +150,8 @@ class Neighbours:
         return len(self._links.hosts)
 
     def infos(self) -> list[ArchivePeerInfo]:
-        """Every peer that we have a link to."""
-        return [self._info(host) for host in sorted(self._links.hosts)]
+        """Every peer that we have a link to; who connects and says nothing is none."""
+        return [self._info(host) for host in sorted(self._links.peers)]
 
     # Links report (LinkOwner)
 
@@ -159,19 +160,20 @@ class Neighbours:
         if twin is not None:
             self._meet_ourselves(link, twin)
             return
-        evicted = self._links.add(link)
+        evicted = self._links.add(link, self._clock.seconds())
         if evicted is not None:
             self._links.remove(evicted)  # that takes no other's place before it is gone
             evicted.drop("too many links")
         if link.dialled:
-            self._dial_listed()
+            self._gossip.go_on()
         if link in self._links and self._links.is_target(link):
             link.request_peers()
             link.request_archive()
             link.push()
 
     def spoken(self, link: Link) -> None:
-        self._book.reached(link.host)
+        self._links.spoken(link)
+        self._gossip.reached(link.host)
         if link.host not in self._greeted and link in self._links:
             self._greeted.add(link.host)
             self._report(link.host, "connected", "")
@@ -180,6 +182,7 @@ class Neighbours:
         height = self._height(link.host)
         self._rounds.discard(link)
         self._links.remove(link)
+        self._offenders.discard(link)
         self.log.debug("[Archive] {host} closed: {reason}", host=link.host, reason=reason)
         if link.host in self._greeted and not self._links.of(link.host):
             self._greeted.discard(link.host)
@@ -191,19 +194,16 @@ class Neighbours:
             self._stop_waiting()
 
     def peers_for(self, link: Link) -> list[str]:
-        return self._links.listing_for(link, self._book.own)
+        return self._links.listing_for(link, self._gossip.own)
 
     def listed(self, link: Link, addresses: list[str]) -> None:
-        known = {*self._links.hosts, *self._links.local_hosts}
-        new = [address for address in addresses if address not in known]
-        now, on_loopback = self._clock.seconds(), is_loopback(link.host)
-        self._book.listed(link.host, new, now, on_loopback=on_loopback)
-        self._dial_listed()
+        local = self._links.local_hosts
+        new = [host for host in addresses if host not in local and not self._links.of(host)]
+        self._gossip.listed(link.host, new)
 
     def incoming(self, link: Link, count: int) -> Incoming:
-        # whoever shares an address with an offender and has proven itself does not suffer for it
-        paused = self._goodwill.paused(link.host, self._clock.seconds())
-        if paused and not link.proven:
+        self._links.heard(link)
+        if self._ignores(link):
             return Incoming.ignored(count, self._settings.max_archive_bytes)
         return self._listener.incoming(count)
 
@@ -222,7 +222,7 @@ class Neighbours:
 
     def notified(self, link: Link, text: bytes) -> None:
         said = visible(text.decode("ascii", "backslashreplace"))
-        self.log.info("[Archive] {host} says: {said}", host=link.host, said=said)
+        self._notified.write(link.host, f"says: {said}")
 
     # The dialer reports (DialerListener)
 
@@ -233,8 +233,7 @@ class Neighbours:
 
     def given_up(self, address: Address) -> None:
         if not self._leaving:
-            self._book.failed(address.host, self._clock.seconds())
-            self._dial_listed()
+            self._gossip.failed(address.host)
 
     # Within
 
@@ -264,39 +263,47 @@ class Neighbours:
             if not self._leaving and self._links.is_target(link):
                 link.push()
 
-    def _dial_listed(self) -> None:
-        """Dial addresses of peer lists, a few at a time."""
-        while (
-            self._dialer.tentative < MAX_DIALLING
-            and self._has_room()
-            and (host := self._book.next()) is not None
-        ):
-            if not self._links.of(host):
-                self.dial(Address(host, self._settings.port))
+    def _may_dial_listed(self) -> bool:
+        return self._dialer.tentative < MAX_DIALLING and self._has_room()
+
+    def _dial_listed(self, host: str) -> bool:
+        return not self._links.of(host) and self.dial(Address(host, self._settings.port))
 
     def _meet_ourselves(self, link: Link, twin: Link) -> None:
         """Note that an address is our own: the link's other end is a link of ours."""
         dialled = link if link.dialled else twin
-        self._book.ourselves(dialled.host)
+        self._gossip.ourselves(dialled.host)
         self._dialer.cancel_link(dialled)
         for end in (link, twin):
             end.drop("it is ourselves")
+        self._gossip.go_on()
+
+    def _ignores(self, link: Link) -> bool:
+        """Tell whether to skip an archive; who shares an offender's address suffers little."""
+        now = self._clock.seconds()
+        if link.proven or not self._goodwill.paused(link.host, now):
+            return False
+        return link in self._offenders or not self._goodwill.hears_newcomer(link.host, now)
 
     def _offended(self, link: Link, incoming: Incoming) -> None:
         link.proven = False
+        self._offenders.add(link)
         why = f"chat {(incoming.invalid or 0) + 1} of {incoming.count} is not valid"
-        self.log.info("[Archive] {host}: {why}", host=link.host, why=why)
+        self._blamed.write(link.host, why)
         link.notify(f"archive ignored: {why}")
         pause = self._goodwill.offended(link.host, self._clock.seconds())
         if pause:
             self._report(link.host, "paused", f"{why}; ignored for {pause:.0f} s")
 
     def _check_memory(self, link: Link) -> None:
-        """Bound what is held of archives that arrive: the link with the most makes room."""
-        most = max(self._links, key=lambda other: other.kept, default=None)
-        held = sum(other.kept for other in self._links)
-        if most is not None and held > 2 * self._settings.max_archive_bytes:
-            most.drop("too much is arriving at once")
+        """Bound what is held of archives that arrive."""
+        self._links.progressed(link)
+        limit = 2 * self._settings.max_archive_bytes
+        while (most := self._links.too_much(limit)) is not None:
+            reason = "too much is arriving at once"
+            self.log.info("[Archive] {host} closed: {reason}", host=most.host, reason=reason)
+            self._links.remove(most)  # what it held counts no more
+            most.drop(reason)
 
     def _info(self, host: str) -> ArchivePeerInfo:
         links = self._links.of(host)

@@ -1,8 +1,9 @@
 """What goes out on a link: messages one after the other, archives as the peer takes them.
 
 An archive is written in parts, straight from the bytes that all archives share, whenever the
-transport has room. While a peer reads slowly, requests and answers that it is owed are remembered
-once each; the archive is the newest by the time its turn comes (docs/protocols.md, 3.9).
+transport has room. Until the reactor's next turn, and while a peer reads slowly, requests and
+answers that it is owed are remembered once each; the archive is the newest by the time its turn
+comes (docs/protocols.md, 3.9).
 """
 
 from collections.abc import Callable
@@ -15,12 +16,16 @@ from p2pchat.archive.archive import Archive
 from p2pchat.archive.codec import Type, archive_header
 
 #: How much of an archive is handed to the transport at a time, in bytes.
-PART = 65536
+PART = 16384
 
 
 @implementer(IPushProducer)
 class Outgoing:
-    """Writes to one transport; calls `stalled` if it takes nothing for `timeout` seconds."""
+    """Writes to one transport; calls `stalled` if it takes too long.
+
+    A transport has room again when all is gone that it holds, PART at least: whoever does not read
+    so much within `timeout` seconds has stalled, however many bytes it takes.
+    """
 
     def __init__(
         self, transport: Any, clock: IReactorTime, timeout: float, stalled: Callable[[], None]
@@ -31,8 +36,9 @@ class Outgoing:
         self._stalled = stalled
         self._owed: dict[Type, Callable[[], bytes | Archive | None]] = {}
         self._rest: memoryview | None = None
-        self._paused = False
+        self._paused = self._closed = False
         self._watch: IDelayedCall | None = None
+        self._turn: IDelayedCall | None = None
         transport.registerProducer(self, True)
 
     @property
@@ -41,21 +47,28 @@ class Outgoing:
         return self._paused
 
     def owe(self, kind: Type, make: Callable[[], bytes | Archive | None]) -> None:
-        """Send a message of this kind as soon as there is room.
+        """Send a message of this kind in the reactor's next turn, or when there is room.
 
         `make` is called then: it returns the message's bytes, an archive, or None for nothing. Only
         the last call for a kind counts.
         """
+        if self._closed:
+            return
         self._owed[kind] = make
+        if not self._paused and self._turn is None:
+            self._turn = self._clock.callLater(0, self._take_turn)
+
+    def flush(self) -> None:
+        """Write what there is room for now."""
+        self._cancel_turn()
         self._write()
 
     def close(self) -> None:
         """Send nothing more."""
+        self._closed = True
         self._owed.clear()
-        self._rest = None
-        self._unwatch()
         self._transport.unregisterProducer()
-        self._paused = True
+        self.stopProducing()
 
     # The transport asks (IPushProducer)
 
@@ -73,6 +86,16 @@ class Outgoing:
         self._paused = True
         self._rest = None
         self._unwatch()
+        self._cancel_turn()
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        self._write()
+
+    def _cancel_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
 
     def _write(self) -> None:
         while not self._paused:

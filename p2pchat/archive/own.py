@@ -191,7 +191,7 @@ class OwnChats:
         ]
 
     def restore(self, stored: Iterable[Stored]) -> None:
-        """Take up what was stored, before what was asked for since; ids stay where they are free."""
+        """Take up what was stored, before what was asked for since; ids stay if they are free."""
         since, self._chats = self._chats, {}
         for chat, height in stored:
             if chat.chat_id in since or chat.chat_id in self._chats:

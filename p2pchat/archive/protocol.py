@@ -1,12 +1,12 @@
 """One link to a peer of the archive on a transport (docs/protocols.md, 3).
 
-Ties Framer and Outgoing to bytes and timers, and reports to its LinkOwner. Chats that have to be
-verified stop the reading until that is done, so that a peer gets no further ahead of us than one
-read, however fast it sends.
+Ties Framer and Outgoing to bytes and timers, and reports to its LinkOwner. Of a read so many
+messages are taken at once, up to the first chats that have to be verified; the rest waits for turns
+of verify(), and nothing more is read. So a peer gets no further ahead of us than one read, however
+fast it sends; and what came in full is taken even if the connection is lost meanwhile.
 """
 
 import socket
-from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -28,8 +28,15 @@ from p2pchat.archive.codec import (
 from p2pchat.archive.incoming import Incoming
 from p2pchat.archive.link import LinkOwner, LinkSettings
 from p2pchat.archive.outgoing import Outgoing
+from p2pchat.archive.pace import Pace
 from p2pchat.errors import RemoteProtocolError
 from p2pchat.identity import Address
+
+#: How much is read or written at a time, in bytes.
+READ = 16384
+
+#: How many messages are taken in one turn of the reactor.
+MESSAGES = 64
 
 
 class ArchiveProtocol(Protocol, TimeoutMixin):
@@ -62,9 +69,11 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         self._owner = owner
         self._identify = identify
         self._framer = Framer(self, accepted=not dialled)
-        self._arriving: Incoming | None = None
-        self._unverified: deque[Incoming] = deque()
+        self._pace = Pace(clock, settings.progress_timeout)
+        self._rest = memoryview(b"")  # what waits of the last read
+        self._incoming: Incoming | None = None  # until it is reported
         self._reason = ""
+        self._lost: str | None = None  # why, once the connection is
         self._open = False
 
     @property
@@ -74,10 +83,11 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
 
     @property
     def kept(self) -> int:
-        waiting = sum(incoming.kept for incoming in self._unverified)
-        if self._arriving is None or self._arriving in self._unverified:
-            return waiting
-        return waiting + self._arriving.kept
+        return self._incoming.kept if self._incoming is not None else 0
+
+    @property
+    def assembling(self) -> bool:
+        return self._incoming is not None and self._incoming.assembling
 
     # What an owner may ask (Link)
 
@@ -96,18 +106,18 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
             self._outgoing.owe(Type.NOTIFICATION, lambda: notification(text))
 
     def verify(self, size: int) -> bool:
-        if self._open and self._unverified:
-            incoming = self._unverified[0]
-            if incoming.unverified:
-                incoming.verify(size)
-            if not incoming.unverified:
-                self._unverified.popleft()
-                if incoming.done or incoming.invalid is not None:
-                    self._arrived(incoming)
-        if not self._open or self._unverified:
+        if self._open:
+            if self._incoming is not None and self._incoming.unverified:
+                self._verify(self._incoming, size)
+            else:
+                self._take()
+        if not self._open or self._waits:
             return self._open
-        self.transport.resumeProducing()
-        self._watch_progress()
+        if self._lost is not None:
+            self._close()
+        else:
+            self.transport.resumeProducing()
+            self._watch_progress()
         return False
 
     def drop(self, reason: str) -> None:
@@ -121,6 +131,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         """Close the connection when what was handed to the transport is written."""
         if self._open:
             self._reason = "leaving"
+            self._outgoing.flush()
             self._close()
             self.transport.loseConnection()
 
@@ -131,6 +142,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         self.remote = _address(self.transport.getPeer())
         self.local = _address(self.transport.getHost())
         self.host = self.remote.host
+        self.transport.bufferSize = READ
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         self._notice_dead_peer()
@@ -146,31 +158,27 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         if not self._open:
             return
         self.heard = True
-        try:
-            self._framer.feed(data)
-        except RemoteProtocolError as error:
-            self._verify_rest()
-            self.drop(str(error))
-        if not self._open:
-            return
-        arriving = self._arriving
-        if arriving is not None and arriving.unverified:
-            self._queue(arriving)
-        if self._unverified:
+        if self._framer.in_message:
+            self._pace.end_waiting()
+        self._rest = memoryview(data)
+        self._take()
+        if self._waits:
             self.setTimeout(None)
             self.transport.pauseProducing()
             self._owner.has_unverified(self)
-        else:
+        elif self._open:
             self._watch_progress()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        lost = self._reason or reason.getErrorMessage()
-        if self._open:
-            self._verify_rest()
-        self._close()
-        self._arriving = None
-        self._unverified.clear()
-        self._owner.disconnected(self, lost)
+        self._lost = self._reason or reason.getErrorMessage()
+        self.setTimeout(None)
+        self._outgoing.close()
+        if not self._open:
+            self._owner.disconnected(self, self._lost)
+        elif self._waits:
+            self._owner.has_unverified(self)
+        else:
+            self._close()
 
     # Time
 
@@ -178,7 +186,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         return self._clock.callLater(period, func)
 
     def timeoutConnection(self) -> None:
-        worthless = self._arriving is not None and self._arriving.invalid is not None
+        worthless = self._incoming is not None and self._incoming.invalid is not None
         what = "the rest of an archive that is not valid" if worthless else "the rest of a message"
         self.drop(f"{what} did not come")
 
@@ -188,9 +196,12 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         From a chat on that is not valid the stream may well be out of step: from there the time
         runs until the archive's end.
         """
+        self._pace.begin_waiting()
         if not self._framer.in_message:
             self.setTimeout(None)
-        elif self._arriving is None or self._arriving.invalid is None or self.timeOut is None:
+        elif self._pace.too_slow:
+            self.drop("the rest of a message comes too slowly")
+        elif self._incoming is None or self._incoming.invalid is None or self.timeOut is None:
             self.setTimeout(self._settings.progress_timeout)
 
     def _notice_dead_peer(self) -> None:
@@ -216,17 +227,17 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         self._outgoing.owe(Type.ARCHIVE_RESPONSE, lambda: self._owner.archive)
 
     def archive_begins(self, count: int) -> ArchiveSink:
-        self._arriving = self._owner.incoming(self, count)
-        return self._arriving
+        self._incoming = self._owner.incoming(self, count)
+        return self._incoming
 
     def archive_ends(self, sink: ArchiveSink) -> None:
-        incoming, self._arriving = self._arriving, None
+        incoming = self._incoming
         assert incoming is sink
         self._begin()
-        if incoming.unverified:
-            self._queue(incoming)
-        elif incoming.invalid is None:
-            self._arrived(incoming)
+        if not incoming.unverified:
+            self._incoming = None
+            if incoming.invalid is None:
+                self._arrived(incoming)
 
     def notification(self, text: bytes) -> None:
         self.notifies = True
@@ -243,18 +254,46 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
             self.spoke = True
             self._owner.spoken(self)
 
-    def _queue(self, incoming: Incoming) -> None:
-        if incoming not in self._unverified:
-            self._unverified.append(incoming)
+    @property
+    def _waits(self) -> bool:
+        """Whether something that came waits for a turn; behind a lost link only what is whole."""
+        if self._rest:
+            return True
+        incoming = self._incoming
+        if incoming is None or not incoming.unverified:
+            return False
+        return self._lost is None or incoming.done
 
-    def _verify_rest(self) -> None:
-        """Take what came in full before the link's end; one read at most is left to verify."""
-        while self._unverified:
-            incoming = self._unverified.popleft()
-            if incoming.done:
-                while incoming.unverified:
-                    incoming.verify(incoming.kept)
-                self._arrived(incoming)
+    def _take(self) -> None:
+        """Take some of the messages that wait, up to chats that have to be verified."""
+        try:
+            for _ in range(MESSAGES):
+                if not self._rest or (self._incoming is not None and self._incoming.unverified):
+                    return
+                self._take_message()
+        except RemoteProtocolError as error:
+            self.drop(str(error))
+
+    def _take_message(self) -> None:
+        rest, self._rest = self._rest, memoryview(b"")
+        taken = self._framer.feed(rest)
+        self._pace.add(taken)
+        if not self._framer.in_message:
+            self._pace.begin_message()
+        if self._open:
+            self._rest = rest[taken:]
+
+    def _verify(self, incoming: Incoming, size: int) -> None:
+        if incoming.assembling and incoming.is_outdated(self._owner.archive):
+            incoming.give_up(self._owner.archive)
+        else:
+            incoming.verify(size)
+        if incoming.unverified:
+            return
+        if incoming.done:
+            self._incoming = None
+        if incoming.done or incoming.invalid is not None:
+            self._arrived(incoming)
 
     def _arrived(self, incoming: Incoming) -> None:
         if incoming.invalid is None:
@@ -264,8 +303,11 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
     def _close(self) -> None:
         if self._open:
             self._open = False
+            self._rest, self._incoming = memoryview(b""), None
             self.setTimeout(None)
             self._outgoing.close()
+            if self._lost is not None:
+                self._owner.disconnected(self, self._lost)
 
 
 def _address(address: Any) -> Address:

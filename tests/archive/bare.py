@@ -157,10 +157,16 @@ class BareLink:
             assert self.transport.reading, "data for who does not read"
             self.protocol.dataReceived(data)
             self.verify()
+            self.settle()
 
     def verify(self, size: int = 1 << 20) -> None:
+        """Have all that waits verified and taken, as its owner does, in turns of the reactor."""
         while self.protocol.verify(size):
             pass
+
+    def settle(self) -> None:
+        """Let the reactor's next turn come, in which it writes."""
+        self.clock.advance(0)
 
     def lose(self, error: Exception | None = None) -> None:
         """Let the transport report that the connection is gone."""

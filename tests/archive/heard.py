@@ -77,6 +77,12 @@ class Heard:
         self.messages.append(("identification", address))
 
 
+def feed_all(framer: Framer, data: bytes) -> None:
+    """Let a framer take all messages of a read."""
+    while data:
+        data = data[framer.feed(data) :]
+
+
 def heard(data: bytes, *sizes: int, accepted: bool = True, verify: bool = False) -> list[Any]:
     """Feed data in pieces of these sizes, over and over; return what was reported.
 
@@ -88,7 +94,7 @@ def heard(data: bytes, *sizes: int, accepted: bool = True, verify: bool = False)
     try:
         while position < len(data):
             size = sizes[number % len(sizes)] if sizes else len(data)
-            framer.feed(data[position : position + size])
+            feed_all(framer, data[position : position + size])
             position, number = position + size, number + 1
     except RemoteProtocolError as error:
         return [*listener.messages, str(error)]

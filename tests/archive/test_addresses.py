@@ -9,6 +9,7 @@ from p2pchat.archive.addresses import (
     LONGEST_PAUSE,
     MAX_FAILED,
     MAX_OWN,
+    MAX_TAKEN_A_MINUTE,
     MAX_WAITING,
     AddressBook,
     is_plausible,
@@ -39,9 +40,17 @@ class PlausibleTests(SynchronousTestCase):
 class BookCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.book = AddressBook()
+        self.minutes = 0
 
     def listed(self, by: str, *addresses: str, now: float = 0.0) -> None:
         self.book.listed(by, addresses, now, on_loopback=False)
+
+    def fill(self, by: str, *addresses: str) -> None:
+        """List as many addresses as are taken, each minute again."""
+        for start in range(0, len(addresses), MAX_TAKEN_A_MINUTE):
+            self.minutes += 1
+            part = addresses[start : start + MAX_TAKEN_A_MINUTE]
+            self.listed(by, *part, now=60.0 * self.minutes)
 
     def drained(self) -> list[str]:
         """Return all that waits, in order."""
@@ -67,7 +76,7 @@ class OrderTests(BookCase):
         self.assertEqual(networks, ["1", "2", "3", "1", "2", "1"])
 
     def test_whoever_is_listed_by_many_waits_for_none_of_them(self) -> None:
-        self.listed("bob", *many(900), "1.0.0.1")
+        self.listed("bob", *many(99), "1.0.0.1")
         self.listed("carol", "1.0.0.1")
         self.assertEqual(self.book.next(), "20.0.0.0")
         self.assertEqual(self.book.next(), "1.0.0.1")
@@ -80,11 +89,11 @@ class OrderTests(BookCase):
 
 class BoundTests(BookCase):
     def test_no_more_than_so_many_wait(self) -> None:
-        self.listed("bob", *many(MAX_WAITING + 500))
+        self.fill("bob", *many(MAX_WAITING + 500))
         self.assertEqual(self.drained(), many(MAX_WAITING))
 
     def test_the_longest_list_makes_room_at_its_end(self) -> None:
-        self.listed("bob", *many(MAX_WAITING))
+        self.fill("bob", *many(MAX_WAITING))
         self.listed("carol", "1.0.0.1", "1.0.0.2")
         drained = self.drained()
         self.assertEqual(drained[1], "1.0.0.1")
@@ -94,12 +103,36 @@ class BoundTests(BookCase):
 
     def test_down_to_equal_shares(self) -> None:
         for number in range(1, 5):
-            self.listed(str(number), *many(MAX_WAITING, number))
+            self.fill(str(number), *many(MAX_WAITING, number))
         drained = self.drained()
         self.assertEqual(len(drained), MAX_WAITING)
         for number in range(1, 5):
             share = sum(address.startswith(f"{number}.") for address in drained)
             self.assertTrue(MAX_WAITING / 4 - 2 <= share <= MAX_WAITING / 4 + 2, share)
+
+    def test_few_of_one_list_are_taken_in_a_minute(self) -> None:
+        for start in (0, 50, 150):
+            self.listed("bob", *many(500)[start:], now=float(start / 10))
+        self.listed("carol", "1.0.0.1")
+        taken = self.drained()
+        self.assertEqual(sorted(taken), sorted(["1.0.0.1", *many(MAX_TAKEN_A_MINUTE)]))
+        self.listed("bob", "1.0.0.2", now=59.9)
+        self.assertEqual(self.drained(), [])
+        self.listed("bob", "1.0.0.2", now=60.0)
+        self.assertEqual(self.drained(), ["1.0.0.2"])
+
+    def test_what_is_not_taken_counts_for_nothing(self) -> None:
+        self.book.failed("1.0.0.1", 0.0)
+        self.listed("bob", *(["1.0.0.1", "0.0.0.0"] * MAX_TAKEN_A_MINUTE), "1.0.0.2")
+        self.assertEqual(self.drained(), ["1.0.0.2"])
+
+    def test_long_pauses_outlast_ten_thousand_other_failures(self) -> None:
+        for number in range(6):
+            self.book.failed("1.0.0.1", float(number))
+        for address in many(MAX_FAILED + 10):
+            self.book.failed(address, 10.0)
+        self.listed("bob", "1.0.0.1", now=1000.0)
+        self.assertEqual(self.drained(), [])
 
     def test_our_own_addresses_are_bounded(self) -> None:
         for address in many(2 * MAX_OWN):

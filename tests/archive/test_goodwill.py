@@ -1,8 +1,9 @@
 """How much patience is left with who sends archives that are worth nothing."""
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.archive.goodwill import MAX_OFFENDERS, PATIENCE, Goodwill
+from p2pchat.archive.goodwill import MAX_OFFENDERS, NEWCOMERS_A_MINUTE, PATIENCE, Goodwill
 from p2pchat.events import ArchivePeerChanged
 from tests.archive.examples import THOUSAND, chats_of, joined, wire
 from tests.archive.world import ARCHIVE_REQUEST, SOON, ArchiveCase, ScriptedLink
@@ -47,6 +48,25 @@ class GoodwillTests(SynchronousTestCase):
             self.goodwill.behaved("a")
         self.assertEqual(self.goodwill.paused("a", 0), 0)
         self.assertEqual(self.goodwill.offences("a"), 10 * (PATIENCE - 1))
+
+    def test_a_valid_one_makes_the_next_pause_a_short_one_again(self) -> None:
+        self.assertEqual([self.offend(0), self.offend(100)], [60, 120])
+        self.goodwill.behaved("a")
+        self.assertEqual(self.offend(1000), 60)
+
+    def test_what_was_under_way_neither_begins_a_pause_again_nor_makes_it_longer(self) -> None:
+        self.offend(0)
+        self.assertEqual([self.offend(number, 1) for number in range(30)], [0] * 30)
+        self.assertEqual(self.goodwill.paused("a", 30), 30)
+        self.assertEqual(self.goodwill.offences("a"), PATIENCE + 30)
+        self.assertEqual(self.offend(60), 120)
+
+    def test_newcomers_are_heard_so_many_times_a_minute(self) -> None:
+        self.offend(0)
+        for now in (0, 60, 121):
+            heard = [self.goodwill.hears_newcomer("a", now + at) for at in range(20)]
+            self.assertEqual(sum(heard), NEWCOMERS_A_MINUTE)
+            self.assertTrue(heard[0])
 
     def test_of_nobody_else(self) -> None:
         self.offend(0)
@@ -98,6 +118,15 @@ class OffenderTests(OffenderCase):
         events = [event for event in self.alice.events if isinstance(event, ArchivePeerChanged)]
         self.assertEqual([event.state for event in events], ["connected", "paused"])
         self.assertIn("60 s", events[-1].reason)
+
+    def test_also_if_they_all_come_at_once(self) -> None:
+        link = self.linked(self.alice, BOB)
+        with capturedLogs() as logged:
+            link.say(spoilt() * 20)
+            self.run_for(5)
+        self.assertEqual(self.alice.reported(BOB), ["connected", "paused"])
+        blamed = [event for event in logged if "is not valid" in (formatEvent(event) or "")]
+        self.assertLessEqual(len(blamed), 5)
 
     def test_it_stays_and_is_served(self) -> None:
         link = self.linked(self.alice, BOB)
@@ -163,14 +192,45 @@ class SharedAddressTests(OffenderCase):
         self.run_for(SOON)
         self.assertEqual(self.alice.height, 7)
 
-    def test_who_sent_nothing_yet_is_not(self) -> None:
-        self.honest.say(wire(FIVE.truncated(0)))
+    def test_so_is_who_sent_nothing_yet(self) -> None:
         self.offend(self.offender)
-        self.assert_heard(self.honest, False)
+        self.assert_heard(self.honest, True)
+        self.assertTrue(self.offences(CAROL)[1])
 
-    def test_nor_is_a_new_link(self) -> None:
+    def test_and_a_new_link(self) -> None:
         self.offend(self.offender)
+        self.assert_heard(self.linked(self.alice, CAROL), True)
+
+    def test_but_only_so_many_of_them(self) -> None:
+        """Else a new link for each archive would do instead of patience."""
+        self.offend(self.offender)
+        for _ in range(2 * NEWCOMERS_A_MINUTE):
+            self.offend(self.linked(self.alice, CAROL), 1)
+        self.assertEqual(self.offences(CAROL), (PATIENCE + NEWCOMERS_A_MINUTE, True))
         self.assert_heard(self.linked(self.alice, CAROL), False)
+
+    def test_nor_does_it_help_to_prove_each_of_them(self) -> None:
+        self.offend(self.offender)
+        for _ in range(2 * NEWCOMERS_A_MINUTE):
+            link = self.linked(self.alice, CAROL, wire(FIVE))
+            self.offend(link, 1)
+        self.assertEqual(self.offences(CAROL), (PATIENCE + NEWCOMERS_A_MINUTE, True))
+
+    def test_a_newcomer_that_proved_itself_is_heard_on(self) -> None:
+        self.offend(self.offender)
+        self.honest.say(wire(FIVE) * (2 * NEWCOMERS_A_MINUTE))
+        self.run_for(SOON)
+        self.assert_heard(self.honest, True)
+
+    def test_nothing_is_remembered_of_links_that_are_gone(self) -> None:
+        self.offend(self.offender)
+        self.offender.hang_up()
+        self.run_for(SOON)
+        self.assertEqual(self.alice.service._neighbours._offenders, set())
+
+    def test_never_the_offender(self) -> None:
+        self.offend(self.offender)
+        self.assert_heard(self.offender, False)
 
     def test_nor_the_offender_though_it_was_honest_once(self) -> None:
         self.offender.say(wire(FIVE))

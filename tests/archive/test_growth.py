@@ -78,6 +78,13 @@ class PutTogether(SynchronousTestCase):
         self.assertEqual(self.copied, [len(CHATS[998]) + len(CHATS[999])])
         self.assertIs(archive.buffer, base.buffer)
 
+    def test_a_large_copy_of_ours_waits_for_a_turn_of_its_own(self) -> None:
+        incoming = Incoming(1000, joined([*CHATS[:998], OTHER]), LIMIT)
+        incoming.feed(THOUSAND.view())
+        incoming.verify(LIMIT)
+        self.assertTrue(incoming.assembling)
+        self.assertEqual(self.copied, [])
+
     def test_ours_grows_between_the_parts(self) -> None:
         base = joined(CHATS[:500])
         incoming = self.arrived(base)

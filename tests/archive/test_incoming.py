@@ -46,7 +46,7 @@ class Memory(SynchronousTestCase):
     """Taken by what arrived and may be of use (docs/protocols.md, 3.7)."""
 
     def test_rule_7_nothing_is_kept_while_it_agrees(self) -> None:
-        base = THOUSAND.truncated(999)
+        base = joined(chats_of(THOUSAND)[:999])
         incoming = Incoming(1000, base, LIMIT)
         for position in range(0, base.size - 50, 50):
             feed(incoming, THOUSAND.view()[position : position + 50])

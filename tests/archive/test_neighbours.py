@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 from twisted.internet.address import IPv4Address
+from twisted.logger import capturedLogs, formatEvent
 
 from p2pchat.archive.protocol import ArchiveProtocol
 from p2pchat.identity import Address
@@ -81,6 +82,16 @@ class OurselvesTests(ArchiveCase):
             self.assertEqual(self.alice.connected, [])
             self.assertFalse(neighbours.dial(Address(BOB, PORT)))
 
+    def test_what_that_took_up_is_free_for_the_next_one(self) -> None:
+        self.world.network.conditions.loopback_latency = (2.0, 2.0)
+        bob = self.world.peer(BOB)
+        alice = self.world.node("10.0.0.10", max_peers=1)
+        alice.service.connect("127.0.0.1")
+        self.linked(alice, CAROL, listing(BOB))
+        self.assertEqual(bob.dialled_times, 0)
+        self.run_for(10)
+        self.assertEqual(bob.dialled_times, 1)
+
     def test_nobody_else_is_harmed(self) -> None:
         bob = self.linked(self.alice, BOB)
         self.alice.service.connect(ALICE)
@@ -158,6 +169,54 @@ class RoomTests(ArchiveCase):
         self.assertEqual(sum(peer.dialled_times for peer in peers), 4)
 
 
+class SilenceTests(ArchiveCase):
+    """Who connects and says nothing."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice = self.world.node(ALICE, max_peers=4)
+        self.silent = [self.linked(self.alice, f"10.0.1.{number}", b"") for number in range(4)]
+
+    def test_it_is_no_peer(self) -> None:
+        self.assertEqual(self.alice.connected, [])
+
+    def test_it_may_listen_for_as_long_as_there_is_room(self) -> None:
+        self.run_for(300)
+        self.assertTrue(all(link.up for link in self.silent))
+
+    def test_it_makes_room_once_it_had_its_time(self) -> None:
+        self.assertFalse(self.linked(self.alice, BOB).up)
+        self.run_for(60)
+        for ip in (BOB, CAROL):
+            self.assertTrue(self.linked(self.alice, ip).up)
+        self.assertEqual([link.up for link in self.silent], [False, False, True, True])
+
+    def test_not_in_the_middle_of_its_first_archive(self) -> None:
+        self.silent[0].say(wire(SIX)[:40])
+        self.run_for(59)
+        self.silent[0].say(wire(SIX)[40:41])
+        self.run_for(2)
+        self.assertTrue(self.linked(self.alice, BOB).up)
+        self.assertEqual([link.up for link in self.silent], [True, False, True, True])
+
+
+class MemoryTests(ArchiveCase):
+    """Too much arrives at once."""
+
+    LIMIT = 2 * THOUSAND.size // 3
+
+    def test_who_stalls_makes_room_for_who_goes_on(self) -> None:
+        alice = self.world.node(ALICE, max_archive_bytes=self.LIMIT)
+        half, whole = wire(THOUSAND)[: self.LIMIT // 2], wire(THOUSAND)[: self.LIMIT - 10]
+        stalled = [self.linked(alice, f"10.0.1.{number}", half) for number in range(3)]
+        with capturedLogs() as logged:
+            large = self.linked(alice, BOB, whole)
+        self.assertTrue(large.up)
+        self.assertEqual([link.up for link in stalled], [False, True, True])
+        lines = [formatEvent(event) or "" for event in logged if event["log_level"].name == "info"]
+        self.assertIn("[Archive] 10.0.1.0 closed: too much is arriving at once", lines)
+
+
 class AskingTests(ArchiveCase):
     def test_a_round_that_fails_is_not_the_last_one(self) -> None:
         alice = self.world.node(ALICE, archive=FIVE)
@@ -232,6 +291,16 @@ class LeavingTests(ArchiveCase):
         self.run_for(SOON)
         self.assertEqual(self.dials(self.alice, 300), [])
         self.assert_gone()
+
+    def test_while_listed_addresses_are_dialled(self) -> None:
+        link = self.linked(self.alice, BOB)
+        self.run_for(10)
+        link.say(listing("20.0.0.1", "20.0.0.2"))
+        self.run_for(SOON)
+        left = self.alice.leave()
+        self.run_for(SOON)
+        self.successResultOf(left)
+        self.assertEqual(self.alice.reactor.getDelayedCalls(), [])
 
     def test_who_reads_nothing_is_waited_for_for_a_second(self) -> None:
         deaf = self.world.peer(BOB, listens=False)

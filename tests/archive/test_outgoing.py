@@ -42,6 +42,7 @@ class OutgoingCase(SynchronousTestCase):
 
     def owe(self, kind: Type, message: bytes | Archive | None) -> None:
         self.outgoing.owe(kind, lambda: message)
+        self.clock.advance(0)
 
     def fill(self) -> None:
         """Have more under way than the transport takes."""
@@ -50,7 +51,7 @@ class OutgoingCase(SynchronousTestCase):
 
 
 class OrderTests(OutgoingCase):
-    def test_what_there_is_room_for_goes_at_once(self) -> None:
+    def test_what_there_is_room_for_goes_in_the_next_turn(self) -> None:
         self.owe(Type.PEER_REQUEST, PEER_REQUEST)
         self.owe(Type.ARCHIVE_RESPONSE, FIVE)
         self.owe(Type.ARCHIVE_REQUEST, ARCHIVE_REQUEST)
@@ -89,6 +90,21 @@ class OrderTests(OutgoingCase):
 class WaitingTests(OutgoingCase):
     """What waits: the archive being sent, and the newest of each kind."""
 
+    def test_of_a_kind_one_is_sent_in_a_turn_however_fast_it_is_read(self) -> None:
+        for height in range(1000):
+            self.outgoing.owe(Type.ARCHIVE_RESPONSE, lambda at=height: THOUSAND.truncated(at))
+            self.outgoing.owe(Type.PEER_REQUEST, lambda: PEER_REQUEST)
+        self.assertEqual(self.transport.value(), b"")
+        self.clock.advance(0)
+        sent = self.transport.read_all()
+        self.assertEqual(sent, wire(THOUSAND.truncated(999)) + PEER_REQUEST)
+
+    def test_flushed_nothing_waits_for_the_next_turn(self) -> None:
+        self.outgoing.owe(Type.PEER_REQUEST, lambda: PEER_REQUEST)
+        self.outgoing.flush()
+        self.assertEqual(self.transport.value(), PEER_REQUEST)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_of_a_kind_only_the_last_one_is_sent(self) -> None:
         self.fill()
         for height in range(900, 1000):
@@ -126,6 +142,8 @@ class WaitingTests(OutgoingCase):
             transport = Transport()
             slow.append((transport, Outgoing(transport, self.clock, TIMEOUT, self.stall)))
             slow[-1][1].owe(Type.ARCHIVE_RESPONSE, lambda: archive)
+        self.clock.advance(0)
+        self.assertTrue(all(outgoing.busy for _, outgoing in slow))
         # a transport of tests copies what it is given as it grows
         self.assertLess(tracemalloc.get_traced_memory()[0] - before, 20 * 4 * ROOM)
 
@@ -209,6 +227,10 @@ class ClosingTests(OutgoingCase):
             lambda outgoing: outgoing.stopProducing(),
         ]
         for end in ends:
+            self.setUp()
+            self.outgoing.owe(Type.PEER_REQUEST, lambda: PEER_REQUEST)
+            end(self.outgoing)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
             self.setUp()
             self.fill()
             self.owe(Type.PEER_REQUEST, PEER_REQUEST)

@@ -9,7 +9,11 @@ from twisted.internet.address import IPv6Address
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.archive import incoming as incoming_module
 from p2pchat.archive.archive import Archive
+from p2pchat.archive.incoming import Incoming
+from p2pchat.archive.pace import LEAST
+from p2pchat.archive.protocol import MESSAGES, READ
 from p2pchat.identity import Address
 from tests.archive.bare import TIMEOUT, BareLink, Owner, Transport
 from tests.archive.examples import THOUSAND, branch, chats_of, joined, wire
@@ -17,6 +21,7 @@ from tests.archive.world import listing
 
 FIVE, SIX, SEVEN = (THOUSAND.truncated(height) for height in (5, 6, 7))
 NOTIFICATION = b"\x05\x05hello"
+ENDLESS_LIST = b"\x02\xff\xff\xff\xff"
 
 
 def spoilt(archive: Archive, index: int) -> Archive:
@@ -36,6 +41,7 @@ class ConnectingTests(SynchronousTestCase):
     def test_it_sets_up_its_socket_and_says_nothing_by_itself(self) -> None:
         link = BareLink(FIVE)
         self.assertEqual(link.transport.options, {"nodelay", "keepalive"})
+        self.assertEqual(link.transport.bufferSize, READ)
         self.assertEqual(link.transport.value(), b"")
         self.assertEqual(link.owner.what(), ["connected"])
 
@@ -43,6 +49,7 @@ class ConnectingTests(SynchronousTestCase):
         owner = Owner()
         owner.on_connected = lambda link: link.request_peers()
         link = BareLink(dialled=True, identify=True, owner=owner)
+        link.settle()
         self.assertEqual(link.transport.value(), b"\x00\x0a\x00\x00\x01\x01")
 
     def test_without_an_ipv4_address_there_is_no_identification(self) -> None:
@@ -60,9 +67,9 @@ class HearingTests(SynchronousTestCase):
             [
                 ("listed", "1.2.3.4", "5.6.7.8"),
                 ("notified", b"hello"),
-                ("arrived", 5, False, None),
                 ("unverified",),
                 ("arrived", 6, True, None),
+                ("arrived", 5, False, None),
             ],
         )
 
@@ -137,8 +144,7 @@ class ChunkingTests(SynchronousTestCase):
         link.hear(*reads)
         link.lose()
         heard = [call for call in link.owner.heard if call != ("unverified",)]
-        # what is verified later than what follows it is reported later
-        return sorted(map(repr, heard)), link.owner.archive.tip
+        return heard, link.owner.archive.tip
 
     @settings(max_examples=60, deadline=None)
     @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
@@ -154,8 +160,8 @@ class ChunkingTests(SynchronousTestCase):
     def test_it_is_what_it_should_be(self) -> None:
         heard, tip = self.outcome(self.STREAM)
         self.assertEqual(tip, SEVEN.tip)
-        self.assertIn("('arrived', 7, True, None)", heard)
-        self.assertIn("('arrived', 7, False, 5)", heard)
+        self.assertIn("('arrived', 7, True, None)", repr(heard))
+        self.assertIn("('arrived', 7, False, 5)", repr(heard))
         self.assertNotIn("1000", repr(heard))
 
 
@@ -209,7 +215,9 @@ class VerifyingTests(SynchronousTestCase):
         self.link.verify()
         self.assertEqual(self.protocol.kept, held)
         self.protocol.dataReceived(self.data[20_000:] + self.data[:20_000])
-        self.assertTrue(len(self.data) + 19_000 < self.protocol.kept <= len(self.data) + 20_000)
+        self.assertTrue(len(self.data) - 1000 < self.protocol.kept <= len(self.data))
+        self.link.verify()
+        self.assertEqual(self.protocol.kept, 0)
 
     def test_nothing_is_held_of_what_agrees_or_is_worthless(self) -> None:
         link = BareLink(THOUSAND)
@@ -236,15 +244,168 @@ class VerifyingTests(SynchronousTestCase):
         self.assertEqual(self.protocol.kept, 0)
 
     def test_an_archive_that_came_in_full_survives_the_connection(self) -> None:
-        self.protocol.dataReceived(self.data)
+        """In turns, like any other; until then its owner knows the link."""
+        self.protocol.dataReceived(wire(THOUSAND) + wire(FIVE) + wire(THOUSAND)[:-1])
         self.link.lose(ConnectionLost())
-        self.assertEqual(self.link.owner.what()[-2:], ["arrived", "disconnected"])
+        slices = 1
+        while self.protocol.verify(10_000):
+            self.assertNotIn("disconnected", self.link.owner.what())
+            slices += 1
+        self.assertGreaterEqual(slices, 7)
+        self.assertEqual(self.link.owner.what()[-3:], ["arrived", "arrived", "disconnected"])
         self.assertEqual(self.link.owner.archive, THOUSAND)
+        self.assertFalse(self.protocol.verify(10_000))
+        self.assertEqual(self.link.clock.getDelayedCalls(), [])
+
+    def test_its_owner_may_be_through_with_it_all_the_same(self) -> None:
+        ends: list[Callable[[BareLink], None]] = [
+            lambda link: link.protocol.drop("enough"),
+            lambda link: link.protocol.leave(),
+        ]
+        for end in ends:
+            link = BareLink(FIVE)
+            link.protocol.dataReceived(self.data)
+            link.lose(ConnectionLost("the cable"))
+            end(link)
+            self.assertFalse(link.protocol.verify(1 << 20))
+            self.assertEqual(link.owner.what()[-2:], ["unverified", "disconnected"])
+            self.assertIn("the cable", link.owner.heard[-1][1])
+
+    def test_what_fails_as_it_is_taken_ends_the_link_and_is_not_taken_again(self) -> None:
+        def fail(link: object) -> None:
+            raise ZeroDivisionError
+
+        self.link.owner.on_listed = fail
+        data = listing("1.2.3.4") * 3
+        self.assertRaises(ZeroDivisionError, self.protocol.dataReceived, data)
+        self.link.lose()
+        self.link.verify()
+        self.assertEqual(self.link.owner.what()[-2:], ["listed", "disconnected"])
+        self.assertEqual(self.link.owner.what().count("listed"), 1)
 
     def test_one_that_did_not_is_lost_with_it(self) -> None:
         self.protocol.dataReceived(self.data[:-1])
         self.link.lose(ConnectionLost())
         self.assertNotIn("arrived", self.link.owner.what())
+        self.assertEqual(self.link.owner.what()[-1], "disconnected")
+
+    def test_one_that_stands_alone_survives_too(self) -> None:
+        self.protocol.dataReceived(self.data)
+        self.link.lose(ConnectionLost())
+        self.link.verify(10_000)
+        self.assertEqual(self.link.owner.archive, THOUSAND)
+        self.assertEqual(self.link.owner.what()[-2:], ["arrived", "disconnected"])
+
+
+class TurnTests(SynchronousTestCase):
+    """Of a read so many messages are taken in a turn, and the rest of it waits."""
+
+    def setUp(self) -> None:
+        self.link = BareLink(FIVE)
+        self.protocol, self.transport = self.link.protocol, self.link.transport
+
+    def listed(self) -> int:
+        return self.link.owner.what().count("listed")
+
+    def test_many_messages_take_several_turns(self) -> None:
+        self.protocol.dataReceived(listing() * 3 * MESSAGES + listing()[:2])
+        self.assertEqual(self.listed(), MESSAGES)
+        for turn in (2, 3):
+            self.assertFalse(self.transport.reading)
+            self.assertEqual(self.link.owner.what()[-1], "unverified" if turn == 2 else "listed")
+            self.assertTrue(self.protocol.verify(1))
+            self.assertEqual(self.listed(), turn * MESSAGES)
+        self.assertFalse(self.protocol.verify(1))
+        self.assertTrue(self.transport.reading)
+        self.protocol.dataReceived(listing()[2:])
+        self.assertEqual(self.listed(), 3 * MESSAGES + 1)
+
+    def test_so_many_are_taken_at_once(self) -> None:
+        self.protocol.dataReceived(listing() * MESSAGES)
+        self.assertEqual(self.listed(), MESSAGES)
+        self.assertTrue(self.transport.reading)
+        self.assertNotIn("unverified", self.link.owner.what())
+
+    def test_nothing_behind_chats_is_taken_before_they_are_verified(self) -> None:
+        self.protocol.dataReceived(wire(THOUSAND) + listing() + wire(SIX))
+        self.protocol.verify(1000)
+        self.assertNotIn("listed", self.link.owner.what())
+        self.link.verify()
+        self.assertEqual(
+            self.link.owner.heard[-3:],
+            [("arrived", 1000, True, None), ("listed",), ("arrived", 6, False, None)],
+        )
+
+    def test_broken_far_behind_all_before_it_counts(self) -> None:
+        self.protocol.dataReceived(listing() * (MESSAGES + 5) + wire(SEVEN) + b"\x77" + listing())
+        self.link.verify()
+        self.assertFalse(self.transport.open)
+        self.assertEqual(self.listed(), MESSAGES + 5)
+        self.assertEqual(self.link.owner.archive, SEVEN)
+
+    def test_requests_of_a_turn_are_answered_once(self) -> None:
+        self.protocol.dataReceived(b"\x01\x03" * (MESSAGES // 2))
+        self.assertEqual(self.transport.value(), b"")
+        self.link.settle()
+        self.assertEqual(self.transport.value(), listing() + wire(FIVE))
+
+
+class OutdatedTests(SynchronousTestCase):
+    """Who comes too late with its archive does not put it together any more."""
+
+    def setUp(self) -> None:
+        self.patch(incoming_module, "_COPY", 1000)
+        self.link = BareLink(branch(500))
+        self.protocol, owner = self.link.protocol, self.link.owner
+        self.protocol.dataReceived(wire(THOUSAND))
+        while not self.protocol.assembling:
+            self.assertTrue(self.protocol.verify(1 << 14))
+        self.known = owner.archive.common(THOUSAND)
+
+    def adopt(self, archive: Archive) -> None:
+        self.link.owner.archive = archive
+
+    def arrived(self) -> Incoming:
+        """Let it go on until it is reported."""
+        taken = []
+        self.patch(self.link.owner, "arrived", lambda link, incoming: taken.append(incoming))
+        self.link.verify()
+        self.assertEqual(self.protocol.kept, 0)
+        return taken[0]
+
+    def test_what_is_copied_is_held(self) -> None:
+        held = self.protocol.kept
+        self.assertTrue(self.protocol.verify(1))
+        self.assertTrue(held + 500 < self.protocol.kept <= held + 1000)
+
+    def test_still_higher_than_ours_it_is_taken(self) -> None:
+        self.adopt(joined(chats_of(THOUSAND)[:999]))
+        self.assertEqual(self.arrived().archive(), THOUSAND)
+
+    def test_the_same_as_ours_by_now_it_is_known_to_be(self) -> None:
+        for begin in (False, True):
+            self.setUp()
+            if begin:
+                self.protocol.verify(1)
+            self.adopt(joined(chats_of(THOUSAND)))
+            incoming = self.arrived()
+            self.assertFalse(incoming.useful)
+            self.assertEqual((incoming.common, incoming.invalid), (1000, None))
+            self.assertIs(incoming.base, self.link.owner.archive)
+            self.assertEqual(self.protocol.height, 1000)
+
+    def test_another_one_that_is_as_high_or_higher(self) -> None:
+        chats = chats_of(THOUSAND)
+        for ours in ([*chats[:900], *[bytes(33)] * 100], [*chats[:900], *[bytes(33)] * 200]):
+            self.setUp()
+            self.adopt(joined(ours))
+            incoming = self.arrived()
+            self.assertEqual((incoming.useful, incoming.common), (False, 900))
+
+    def test_ours_has_less_in_common_than_the_one_before(self) -> None:
+        self.adopt(joined([bytes(33)] * 1000))
+        incoming = self.arrived()
+        self.assertEqual((incoming.useful, incoming.common), (False, self.known))
 
 
 class ProgressTests(SynchronousTestCase):
@@ -267,11 +428,48 @@ class ProgressTests(SynchronousTestCase):
             self.assertEqual(self.link.clock.getDelayedCalls(), [])
 
     def test_from_the_last_byte_on(self) -> None:
-        self.link.hear(listing("1.2.3.4")[:-4])
-        for _ in range(3):
+        self.link.hear(ENDLESS_LIST)
+        for _ in range(10):
             self.link.clock.advance(TIMEOUT - 1)
-            self.link.hear(b"\x01")
+            self.link.hear(bytes(LEAST))
         self.assert_up_for(TIMEOUT)
+
+    def test_a_byte_now_and_then_is_no_progress(self) -> None:
+        for size, held in ((1, 1), (LEAST // 3, 1), (LEAST // 2 + 1, 2), (LEAST - 100, 12)):
+            link = BareLink()
+            link.hear(ENDLESS_LIST)
+            count = 0
+            while link.transport.open and count < 100:
+                link.clock.advance(TIMEOUT - 1)
+                link.hear(bytes(size))
+                count += 1
+            self.assertEqual(count, held + 1, size)
+            link.lose()
+            self.assertIn("slowly", link.owner.heard[-1][1])
+
+    def test_each_message_has_its_own_time(self) -> None:
+        message = listing("1.2.3.4")
+        self.link.hear(message[:-1])
+        for _ in range(10):
+            self.link.clock.advance(TIMEOUT - 1)
+            self.link.hear(message[-1:])
+            self.link.clock.advance(10 * TIMEOUT)
+            self.link.hear(message[:-1])
+        self.assertTrue(self.link.transport.open)
+        self.link.hear(message[-1:] + message[:-1])
+        for _ in range(5):
+            self.link.clock.advance(TIMEOUT - 1)
+            self.link.hear(message[-1:] + message[:-1])
+        self.assertTrue(self.link.transport.open)
+
+    def test_our_own_slowness_is_not_held_against_it(self) -> None:
+        self.link.hear(wire(THOUSAND)[:1000])
+        for place in range(1000, 61_000, 300):
+            self.link.protocol.dataReceived(wire(THOUSAND)[place : place + 300])
+            self.assertFalse(self.link.transport.reading)
+            self.link.clock.advance(10 * TIMEOUT)
+            self.link.verify()
+        self.assertTrue(self.link.transport.open)
 
     def test_not_while_we_are_the_ones_who_are_slow(self) -> None:
         self.link.hear(wire(THOUSAND)[:3])
@@ -335,6 +533,7 @@ class ClosingTests(SynchronousTestCase):
         link.protocol.push()
         link.protocol.request_peers()
         link.protocol.dataReceived(b"\x01")
+        link.settle()
         self.assertEqual(link.transport.value(), b"")
         self.assertTrue(link.transport.disconnected)
 
@@ -356,6 +555,7 @@ class ClosingTests(SynchronousTestCase):
     def test_who_reads_nothing_is_dropped(self) -> None:
         link = BareLink(THOUSAND)
         link.protocol.push()
+        link.settle()
         link.clock.advance(TIMEOUT)
         self.assertTrue(link.transport.disconnected)
 
@@ -364,12 +564,15 @@ class SayingTests(SynchronousTestCase):
     def test_an_archive_without_chats_is_not_pushed(self) -> None:
         link = BareLink()
         link.protocol.push()
+        link.settle()
         self.assertEqual(link.transport.value(), b"")
 
     def test_a_notification_goes_only_to_who_sent_one(self) -> None:
         link = BareLink()
         link.protocol.notify("archive ignored")
+        link.settle()
         self.assertEqual(link.transport.value(), b"")
         link.hear(NOTIFICATION)
         link.protocol.notify("archive ignored")
+        link.settle()
         self.assertEqual(link.transport.value(), b"\x05\x0farchive ignored")

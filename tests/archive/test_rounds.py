@@ -7,7 +7,10 @@ from p2pchat.archive.rounds import SLICE, VerifyingRounds
 
 
 class FakeLink:
-    """Has so many slices to verify; in `trouble` it cannot."""
+    """Has so many slices to verify; in `trouble` it cannot.
+
+    It is `assembling` when so many slices are left.
+    """
 
     def __init__(self, name: str, slices: int, log: list[str]) -> None:
         self.name = name
@@ -15,7 +18,12 @@ class FakeLink:
         self.trouble = False
         self.dropped = False
         self.sizes: set[int] = set()
+        self.parts = 0
         self._log = log
+
+    @property
+    def assembling(self) -> bool:
+        return 0 < self.slices <= self.parts
 
     def verify(self, size: int) -> bool:
         if self.trouble:
@@ -29,7 +37,7 @@ class FakeLink:
         self.dropped = True
 
 
-class RoundsTests(SynchronousTestCase):
+class RoundsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.log: list[str] = []
@@ -52,6 +60,8 @@ class RoundsTests(SynchronousTestCase):
                 call.func(*call.args, **call.kw)
         return self.log[before:]
 
+
+class RoundsTests(RoundsCase):
     def test_each_in_turn_one_slice_a_turn(self) -> None:
         self.add("a", "b", "c")
         self.assertEqual(self.log, [])
@@ -97,3 +107,43 @@ class RoundsTests(SynchronousTestCase):
         self.assertRaises(ZeroDivisionError, self.turns, 1)
         self.assertTrue(self.links["a"].dropped)
         self.assertEqual(self.turns(10), [*"bcbcbc"])
+
+
+class AssemblingTests(RoundsCase):
+    """One at a time puts its archive together."""
+
+    def assemble(self, **parts: int) -> None:
+        for name, count in parts.items():
+            self.links[name].parts = count
+
+    def test_one_after_the_other(self) -> None:
+        self.assemble(a=2, b=2)
+        self.add("a", "b", "c")
+        self.assertEqual(self.turns(20), [*"abcacabcb"])
+
+    def test_none_starts_a_part_while_another_has_some_left(self) -> None:
+        self.assemble(a=3, b=3, c=3)
+        self.add("a", "b", "c")
+        self.assertEqual(self.turns(20), [*"aaabbbccc"])
+
+    def test_who_is_gone_lets_the_next_one(self) -> None:
+        self.assemble(a=3, b=3)
+        self.add("a", "b")
+        self.turns(1)
+        self.rounds.discard(self.links["a"])
+        self.assertEqual(self.turns(20), [*"bbb"])
+
+    def test_who_fails_lets_the_next_one(self) -> None:
+        self.assemble(a=3, b=3)
+        self.add("a", "b")
+        self.turns(1)
+        self.links["a"].trouble = True
+        self.assertRaises(ZeroDivisionError, self.turns, 1)
+        self.assertEqual(self.turns(20), [*"bbb"])
+
+    def test_who_is_closed_lets_the_next_one(self) -> None:
+        self.assemble(a=3, b=3)
+        self.add("a", "b")
+        self.turns(1)
+        self.links["a"].slices = 1
+        self.assertEqual(self.turns(20), [*"abbb"])

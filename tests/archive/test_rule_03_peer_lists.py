@@ -56,6 +56,14 @@ class OursTests(ArchiveCase):
         self.linked(alice, CAROL, b"")
         self.assertEqual(self.ask(self.linked(alice, BOB)), [])
 
+    def test_rule_03_until_it_says_something(self) -> None:
+        alice = self.world.node(ALICE)
+        carol, bob = self.linked(alice, CAROL, b""), self.linked(alice, BOB)
+        self.assertEqual(self.ask(bob), [])
+        carol.say(PEER_REQUEST)
+        self.run_for(SOON)
+        self.assertEqual(self.ask(bob), [CAROL])
+
     def test_rule_03_nor_who_was_only_heard_of(self) -> None:
         alice = self.world.node(ALICE)
         bob = self.linked(alice, BOB)
@@ -181,11 +189,26 @@ class TheirsTests(ArchiveCase):
         self.run_for(SOON)
         self.assertEqual(self.alice.connected, [BOB, CAROL])
 
-    def test_rule_03_never_more_than_1000_addresses(self) -> None:
+    def test_rule_03_never_more_than_100_addresses_of_one_list_a_minute(self) -> None:
         addresses = bogus(1500)
+        for _ in range(11):
+            self.bob.say(listing(*addresses))
+            self.run_for(5)
+        dialled = {dial.target for dial in self.world.dials(ALICE)}
+        self.assertEqual(dialled, set(addresses[:100]))
+        self.run_for(5)
         self.bob.say(listing(*addresses))
-        dialled = set(self.dials(self.alice, 1000))
-        self.assertEqual(dialled, set(addresses[:1000]))
+        self.assertEqual(set(self.dials(self.alice, 50)), set(addresses[100:200]))
+
+    def test_rule_03_nor_more_than_10_a_second_of_all_lists(self) -> None:
+        """Where nobody listens that is known at once."""
+        for number in range(50, 100):
+            self.world.peer(f"10.0.0.{number}", listens=False)
+        links = [self.bob, self.linked(self.alice, CAROL)]
+        for half, link in enumerate(links):
+            link.say(listing(*(f"10.0.0.{at}" for at in range(50 + half, 100, 2))))
+        self.assertEqual(len(self.dials(self.alice, 0.9)), 10)
+        self.assertEqual([len(self.dials(self.alice, 1)) for _ in range(5)], [10] * 4 + [0])
 
     def test_rule_03_a_thousand_bogus_addresses_do_not_make_another_list_wait(self) -> None:
         self.world.peer(DAVE)

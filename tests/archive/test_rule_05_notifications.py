@@ -1,5 +1,7 @@
 """Rule 3.5: notifications are understood, and sent only to who sends them."""
 
+from twisted.logger import capturedLogs, formatEvent
+
 from tests.archive.examples import THOUSAND, chats_of, joined, wire
 from tests.archive.world import (
     ARCHIVE,
@@ -42,6 +44,23 @@ class HeardTests(ArchiveCase):
             link.say(notification(text) + b"\x01")
             self.run_for(SOON)
             self.assertEqual(link.kinds, [PEER_LIST])
+
+    def test_rule_05_one_a_second_is_logged_and_the_rest_counted(self) -> None:
+        link = self.linked(self.world.node(ALICE), BOB)
+        with capturedLogs() as logged:
+            link.say(notification(b"first") + notification(b"more") * 1000)
+            self.run_for(1.1)
+            link.say(notification(b"last") * 3)
+            self.run_for(0.5)
+        lines = [formatEvent(event) or "" for event in logged]
+        said = [line for line in lines if "says" in line]
+        self.assertEqual(
+            said,
+            [
+                f"[Archive] {BOB} says: first",
+                f"[Archive] {BOB} says: last (1000 more were left out)",
+            ],
+        )
 
     def test_rule_05_it_is_not_answered(self) -> None:
         link = self.linked(self.world.node(ALICE), BOB, notification(REFERENCE))

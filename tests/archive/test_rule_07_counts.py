@@ -97,18 +97,18 @@ class MemoryTests(CountCase):
     def test_rule_07_what_arrives_on_all_links_together_is_bounded(self) -> None:
         """Three archives, valid so far, none of which ends; there is room for two.
 
-        Whoever has the most there when it becomes too much makes room.
+        Whoever made no progress for longest when it becomes too much makes room.
         """
         limit = THOUSAND.size
         node = self.world.node("10.0.0.10", max_archive_bytes=limit)
         data = wire(THOUSAND)
         links = [self.linked(node, f"10.0.1.{number}", data[:-500]) for number in range(2)]
-        links[1].say(data[-500:-400])
+        links[0].say(data[-500:-400])
         self.run_for(5)
         self.assertEqual([link.up for link in links], [True, True])
         links.append(self.linked(node, CAROL, data[:2000]))
         self.assertEqual([link.up for link in links], [True, False, True])
-        links[0].say(data[-500:])
+        links[0].say(data[-400:])
         self.run_for(SOON)
         self.assertEqual(node.height, 1000)
 
@@ -140,22 +140,32 @@ class ProgressTests(CountCase):
             self.assertApproximates(link.lost - link.connected, 60, 0.1)
         self.assert_works()
 
-    def test_rule_07_each_byte_is_progress(self) -> None:
+    def test_rule_07_a_byte_now_and_then_is_no_progress(self) -> None:
         for begun in (wire(SIX)[:-10], bytes([PEER_LIST]) + MOST):
             link = self.linked(self.alice, CAROL, begun)
-            self.drip(link, 9 * 59, every=59)
+            self.drip(link, 59, every=59)
             self.assertTrue(link.up)
-            self.run_for(61)
+            self.drip(link, 2 * 59, every=59)
             self.assertFalse(link.up)
 
+    def test_rule_07_a_kilobyte_a_minute_is(self) -> None:
+        link = self.linked(self.alice, CAROL, bytes([PEER_LIST]) + MOST)
+        for _ in range(20):
+            self.run_for(59)
+            link.say(bytes(1024))
+        self.run_for(59)
+        self.assertTrue(link.up)
+        self.run_for(2)
+        self.assertFalse(link.up)
+
     def test_rule_07_dripped_to_its_end_an_archive_is_taken(self) -> None:
-        data = wire(SIX)
+        data = wire(THOUSAND)
         link = self.linked(self.alice, CAROL, data[:-30])
         for byte in data[-30:]:
             self.run_for(50)
             link.say(byte)
         self.run_for(SOON)
-        self.assertEqual(self.alice.height, 6)
+        self.assertEqual(self.alice.height, 1000)
         self.assertTrue(link.up)
 
     def test_rule_07_between_messages_nobody_is_hurried(self) -> None:

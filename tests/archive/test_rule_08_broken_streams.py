@@ -66,8 +66,9 @@ class ClosingTests(ArchiveCase):
 
     def test_rule_08_an_archive_at_the_end_of_a_connection_counts(self) -> None:
         """Who closes without reading what we said resets the connection."""
+        self.run_for(SOON)
         self.world.network.conditions.latency = (0.0, 0.0)
-        for hang_up, height in (("loseConnection", 450), ("abortConnection", 900)):
+        for hang_up, height in (("loseConnection", 100), ("abortConnection", 200)):
             bob = self.world.peer(BOB, listens=False)
             bob.deaf = True
             bob.dial(ALICE)

@@ -273,7 +273,8 @@ class ArchiveNode:
     def unverified(self, host: str) -> bool:
         """Tell whether chats of this peer are here and wait to be verified."""
         links = self.service._neighbours._links.of(host)
-        return any(link._unverified for link in links)
+        arriving = [link._incoming for link in links if link._incoming is not None]
+        return any(incoming.unverified for incoming in arriving)
 
     def notices(self) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Notice)]
