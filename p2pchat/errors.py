@@ -33,5 +33,9 @@ class RemoteProtocolError(ProtocolError):
     """The other side sent what the protocol forbids."""
 
 
+class LengthLimitError(RemoteProtocolError):
+    """A message of the other side is longer than what is read of one."""
+
+
 class QueueFullError(P2PChatError):
     """A bounded queue has no room; nothing of what was offered was taken."""

@@ -18,7 +18,7 @@ from enum import IntEnum
 from itertools import islice
 from typing import Protocol
 
-from p2pchat.errors import LocalProtocolError, RemoteProtocolError
+from p2pchat.errors import LengthLimitError, LocalProtocolError, RemoteProtocolError
 
 #: Addresses that we take from a peer list, and that we put into one (3.3).
 MAX_ADDRESSES = 1000
@@ -110,7 +110,7 @@ class _Bytes:
         self._missing -= taken
         self._taken += taken
         if self._taken > MAX_LIST_BYTES:
-            raise RemoteProtocolError(f"a list of more than {MAX_LIST_BYTES} bytes")
+            raise LengthLimitError(f"a list of more than {MAX_LIST_BYTES} bytes")
         self.kept += data[: min(taken, self._keep - len(self.kept))]
         return taken
 

@@ -20,7 +20,7 @@ from enum import Enum, auto
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.kernel import first_invalid
 from p2pchat.archive.record import OVERHEAD, WINDOW, chat_size
-from p2pchat.errors import RemoteProtocolError
+from p2pchat.errors import LengthLimitError
 
 #: How many bytes are copied at once when an archive is put together; it takes a millisecond.
 _COPY = 1 << 18
@@ -97,7 +97,7 @@ class Incoming:
     def feed(self, data: memoryview) -> int:
         """Take what belongs to this archive; return how many bytes that were.
 
-        Raises RemoteProtocolError if the archive grows beyond its limit.
+        Raises LengthLimitError if the archive grows beyond its limit.
         """
         taken = 0
         while taken < len(data) and not self.done:
@@ -111,7 +111,7 @@ class Incoming:
                     taken += self._skip(rest)
         self._received += taken
         if self._received > self._limit:
-            raise RemoteProtocolError(f"an archive of more than {self._limit} bytes")
+            raise LengthLimitError(f"an archive of more than {self._limit} bytes")
         return taken
 
     def verify(self, size: int) -> None:

@@ -10,9 +10,13 @@ from p2pchat.identity import Address
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """What all links have in common: `progress_timeout` in seconds (docs/protocols.md, 3.7)."""
+    """What all links have in common (docs/protocols.md, 3.7).
+
+    `progress_timeout` in seconds; `max_length` of an archive in bytes.
+    """
 
     progress_timeout: float
+    max_length: int = 64 * 1024 * 1024
 
 
 class Link(Protocol):

@@ -68,7 +68,9 @@ class Neighbours:
     ) -> None:
         self._clock: IReactorTime = reactor
         self._settings = config.archive
-        self._link_settings = LinkSettings(config.archive.progress_timeout)
+        self._link_settings = LinkSettings(
+            config.archive.progress_timeout, config.archive.max_archive_bytes
+        )
         self._listener = listener
         self._links = Links(config.archive.max_peers, config.archive.progress_timeout)
         self._gossip = Gossip(self._clock, self._may_dial_listed, self._dial_listed)

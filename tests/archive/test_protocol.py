@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.archive import incoming as incoming_module
 from p2pchat.archive.archive import Archive
+from p2pchat.archive.codec import MAX_LIST_BYTES, Type
 from p2pchat.archive.incoming import Incoming
 from p2pchat.archive.pace import LEAST
 from p2pchat.archive.protocol import MESSAGES, READ
@@ -576,3 +577,24 @@ class SayingTests(SynchronousTestCase):
         link.protocol.notify("archive ignored")
         link.settle()
         self.assertEqual(link.transport.value(), b"\x05\x0farchive ignored")
+
+
+class LengthTests(SynchronousTestCase):
+    """What is too long is told in the way of Twisted's receivers: lengthLimitExceeded."""
+
+    def check(self, kind: int, size: int) -> None:
+        link = BareLink()
+        link.owner.limit = 64 * 1024
+        told: list[str] = []
+        exceeded = link.protocol.lengthLimitExceeded
+        link.protocol.lengthLimitExceeded = lambda what: told.append(what) or exceeded(what)
+        link.hear(bytes([kind]) + b"\xff" * 4, *[bytes(16384)] * (size // 16384 + 2))
+        self.assertEqual(len(told), 1)
+        self.assertIn("more than", told[0])
+        self.assertFalse(link.transport.open)
+
+    def test_an_archive(self) -> None:
+        self.check(Type.ARCHIVE_RESPONSE, 64 * 1024)
+
+    def test_a_list(self) -> None:
+        self.check(Type.PEER_LIST, MAX_LIST_BYTES)
