@@ -9,7 +9,14 @@ from p2pchat import errors
 from tests.test_imports import TREES
 
 #: What may be raised besides our own: for callers that are programs, and to end the process.
-STANDARD = {"ValueError", "NotImplementedError", "SystemExit", "UsageError", "IndexError", "OSError"}
+STANDARD = {
+    "ValueError",
+    "NotImplementedError",
+    "SystemExit",
+    "UsageError",
+    "IndexError",
+    "OSError",
+}
 
 
 class Errors(SynchronousTestCase):
