@@ -12,7 +12,7 @@ from random import Random
 from unittest.mock import patch
 
 from benchmarks.figures import BenchmarkError
-from p2pchat.archive import kernel, replica
+from p2pchat.archive import kernel
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.codec import archive_header
 from p2pchat.archive.record import CODE_SIZE, DIGEST_SIZE, WINDOW, head
@@ -56,7 +56,7 @@ def window(archive: Archive, index: int) -> tuple[int, int]:
 def accepting_unmined() -> Iterator[None]:
     """Have this process take chats that nobody mined; BenchmarkError if that cannot be done."""
     anything = b"\xff" * (DIGEST_SIZE + 1)
-    with patch.object(kernel, "_LIMIT", anything), patch.object(replica, "PROOF", b""):
+    with patch.object(kernel, "_LIMIT", anything):
         chats = unmined(WINDOW, seed=0)
         if kernel.first_invalid(chats.buffer, chats.offsets, 0, chats.height) is not None:
             raise BenchmarkError("the kernel looks for the proof of work elsewhere by now")
