@@ -23,8 +23,8 @@ PART = 16384
 class Outgoing:
     """Writes to one transport; calls `stalled` if it takes too long.
 
-    A transport has room again when all is gone that it holds, PART at least: whoever does not read
-    so much within `timeout` seconds has stalled, however many bytes it takes.
+    A transport has room again when all is gone that it holds, some 64 KiB: whoever does not read so
+    much within `timeout` seconds has stalled, however many bytes it takes.
     """
 
     def __init__(
