@@ -28,6 +28,13 @@ SANS_IO = {
         )
     ),
     *(
+        f"archive.{name}"
+        for name in (
+            *("record", "archive", "kernel", "incoming", "codec", "own", "replica"),
+            *("addresses", "goodwill", "storage", "link"),
+        )
+    ),
+    *(
         f"rendezvous.{name}"
         for name in ("messages", "replies", "answers", "registry", "limits", "errors")
     ),
