@@ -12,6 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.integration.screen import Screen
 from tests.ui.fakes import PATIENCE, make_folder
 from tests.ui.tty_driver import ANSWERS
 
@@ -161,7 +162,9 @@ class EveryReactorTests(TerminalCase):
             session.program.send_signal(signal.SIGTERM)
             self.assert_left_cleanly(session)
             self.assertIn("✓ → bob@CIC: late\n", session.text)
-            self.assertNotIn("half a line", session.text.rpartition(" unread")[2])
+            screen = Screen(24, 80, lambda _: None)
+            screen.write(session.seen.decode())
+            self.assertNotIn("half a line", "\n".join(screen.lines))
 
 
 class PromptTests(TerminalCase):
