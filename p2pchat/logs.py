@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from threading import RLock
 from time import localtime, strftime
 from typing import IO, Any, cast
 
@@ -111,6 +112,9 @@ def _open(destination: str) -> IO[Any]:
             maxRotatedFiles=OLD_FILES,
             defaultMode=0o600,
         )
+        # Its own lock is written in Python: a signal that comes while the lock is being taken logs
+        # a line, which waits for that lock for ever. This one is taken at once, or again.
+        log._threadable_lock = RLock()
     except OSError as error:
         raise ConfigError(f"log file {path}: {error.strerror or error}") from error
     return cast("IO[Any]", log)

@@ -1,6 +1,8 @@
 """Where log lines go, and from which level on."""
 
 import stat
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +13,29 @@ from p2pchat import logs
 from p2pchat.errors import ConfigError, RequestError
 from p2pchat.logs import LEVELS, LineObserver, Logs
 from tests.temporary import temporary_path
+
+#: Logs one line, and another one before each line of Python that runs for it, as a handler of
+#: signals would; prints how many.
+LOG_AT_EVERY_LINE = """
+import sys
+from twisted.logger import Logger
+from p2pchat.logs import Logs
+
+logger = Logger(namespace="test", observer=Logs(sys.argv[1], "INFO").observer)
+signals = 0
+
+def interrupt(frame, event, _):
+    global signals
+    if event == "line":
+        signals += 1
+        logger.info("a signal")
+    return interrupt
+
+sys.settrace(interrupt)
+logger.info("a line")
+sys.settrace(None)
+print(signals)
+"""
 
 
 class LogsTests(SynchronousTestCase):
@@ -51,6 +76,16 @@ class LogsTests(SynchronousTestCase):
         Logs(str(self.path), "INFO")
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(self.path.parent.stat().st_mode), 0o700)
+
+    def test_a_signal_may_log_at_any_moment_of_logging(self) -> None:
+        # in a process of its own, since what fails here hangs
+        script = [sys.executable, "-c", LOG_AT_EVERY_LINE, str(self.path)]
+        run = subprocess.run(script, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        lines = self.path.read_text("utf-8").splitlines()
+        self.assertEqual(sum(line.endswith("a line") for line in lines), 1)
+        self.assertEqual(sum(line.endswith("a signal") for line in lines), int(run.stdout))
+        self.assertGreater(int(run.stdout), 10)
 
     def test_it_is_rotated_and_old_ones_go(self) -> None:
         self.patch(logs, "ROTATE_AT", 200)
