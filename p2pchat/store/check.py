@@ -1,0 +1,64 @@
+"""Whether a file is a sound history; each check raises DamagedError, or sqlite3.Error.
+
+Before a file is used it is looked at where that costs little, and only if it was not closed in
+order. What goes through all of it takes seconds with a million messages, and is done in slices
+while the file is in use. What no check sees, a message's checksum does when it is read.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from p2pchat.identity import PeerId
+from p2pchat.store import queries, schema
+from p2pchat.store.errors import DamagedError
+from p2pchat.store.rows import entry_of, outbox_entry_of
+
+#: How many of the last messages are read.
+SAMPLE = 1000
+
+Check = Callable[[sqlite3.Connection], None]
+
+
+def identify(db: sqlite3.Connection) -> None:
+    """It is empty, or ours and of a version that we know."""
+    if not schema.is_ours(db):
+        raise DamagedError("it is not a history, or one of a newer version")
+
+
+def first_look(db: sqlite3.Connection, me: PeerId) -> None:
+    """All tables are there; room that is free is; the last messages and the outbox are as written.
+
+    What is not indexed yet is among them, with no number missing.
+    """
+    if not schema.is_complete(db):
+        raise DamagedError("its tables are others")
+    # this one goes with the list of free pages, which must not be given away twice
+    structure(db, "sqlite_schema")
+    if not queries.agrees_behind_indexes(db):
+        raise DamagedError("its indexes don't fit its messages")
+    for named in queries.last_stored(db, SAMPLE):
+        entry_of(named, me, 0)
+    for named, attempts in queries.outbox(db):
+        outbox_entry_of(named, attempts)
+
+
+def slices(db: sqlite3.Connection) -> "deque[Check]":
+    """Return all other checks, of which each goes through a part of the file."""
+    structures = (partial(structure, table=table) for table in schema.tables(db))
+    indexes = (partial(agreement, index=index) for index in queries.INDEXES)
+    return deque([*structures, *indexes])
+
+
+def structure(db: sqlite3.Connection, table: str) -> None:
+    """SQLite finds its way through all pages of a table."""
+    (result,) = db.execute(f"PRAGMA quick_check('{table}')").fetchone()
+    if result != "ok":
+        raise DamagedError(result.splitlines()[-1])
+
+
+def agreement(db: sqlite3.Connection, index: str) -> None:
+    """An index has what the messages have."""
+    if not queries.agrees(db, index):
+        raise DamagedError("its indexes don't fit its messages")

@@ -1,0 +1,179 @@
+"""The SQL by which the store is read: functions on a connection, and nothing else."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from p2pchat.store.rows import Named, Row
+
+#: Later than any time.
+NEVER = 1 << 62
+
+_COLUMNS = (
+    "m.id, m.conversation, m.author, m.time, m.flags, m.msg_id, m.checksum, m.text, m.reason,"
+    " a.text, c.text"
+)
+_NAMES = "LEFT JOIN name a ON a.id = m.author LEFT JOIN name c ON c.id = m.conversation"
+_SELECT = f"SELECT {_COLUMNS} FROM message m {_NAMES}"
+
+#: What each index has of every message that is indexed.
+INDEXES = {
+    "identity": "id",
+    "calendar": "id * 31 + time",
+    "timeline": "id * 31 + time + conversation * 7",
+}
+
+#: Holds for what came in and was not imported; see the flags in store/rows.py.
+_UNREAD = "{0}flags & 3 != 0 AND {0}flags & 8 = 0"
+
+
+class Progress(NamedTuple):
+    """How far things are.
+
+    All up to message `indexed` is in the indexes, `messages` in number, and all up to `read` is
+    read. `dropped` messages still take room in the full text index; `merging` makes that room free.
+    """
+
+    indexed: int
+    messages: int
+    read: int
+    dropped: int
+    merging: int
+
+
+def progress(db: sqlite3.Connection) -> Progress:
+    columns = ", ".join(Progress._fields)
+    return Progress(*db.execute(f"SELECT {columns} FROM progress").fetchone())
+
+
+def find_name(db: sqlite3.Connection, text: str) -> int | None:
+    row = db.execute("SELECT id FROM name WHERE text = ?", (text,)).fetchone()
+    return row[0] if row else None
+
+
+def agrees(db: sqlite3.Connection, index: str) -> bool:
+    """Tell whether an index has what the messages have, in number and by a sum.
+
+    It is one statement, as something may be written meanwhile.
+    """
+    sums = f"count(*), coalesce(sum(({INDEXES[index]}) % 1000003), 0)"
+    (same,) = db.execute(
+        f"SELECT (SELECT {sums}, (SELECT messages FROM progress) FROM {index}) IS"
+        f" (SELECT {sums}, count(*) FROM message WHERE id <= (SELECT indexed FROM progress))"
+    ).fetchone()
+    return bool(same)
+
+
+def agrees_behind_indexes(db: sqlite3.Connection) -> bool:
+    """Tell whether no number is missing among the messages that are not indexed yet."""
+    rest = "SELECT count(*) = coalesce(max(id), indexed) - indexed FROM message WHERE id > indexed"
+    (complete,) = db.execute(f"SELECT ({rest}) FROM progress").fetchone()
+    return bool(complete)
+
+
+def last_stored(db: sqlite3.Connection, count: int) -> Iterator[Named]:
+    """Yield all that is not indexed and the last `count` messages, the last one first."""
+    query = f"{_SELECT} WHERE m.id > min((SELECT indexed FROM progress), ?) ORDER BY m.id DESC"
+    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
+    return map(_named, db.execute(query, (last - count,)))
+
+
+def outbox(db: sqlite3.Connection) -> Iterator[tuple[Named, int]]:
+    """Yield what waits with its attempts, in the order in which it was queued."""
+    query = (
+        f"SELECT {_COLUMNS}, o.attempts FROM outbox o CROSS JOIN message m ON m.id = o.id {_NAMES}"
+        " ORDER BY o.id"
+    )
+    for values in db.execute(query):
+        yield _named(values[:-1]), values[-1]
+
+
+def attempts(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of what waits, and how often each was written."""
+    return db.execute("SELECT id, attempts FROM outbox ORDER BY id")
+
+
+def queued(db: sqlite3.Connection) -> Iterator[int]:
+    """Yield the numbers of the messages in the state `queued`, last first: it looks at them all."""
+    query = "SELECT id FROM message WHERE flags >> 4 = 1 ORDER BY id DESC"
+    return (number for (number,) in db.execute(query))
+
+
+def message(db: sqlite3.Connection, number: int) -> Iterator[Named]:
+    """Yield one message, or none."""
+    return map(_named, db.execute(f"{_SELECT} WHERE m.id = ?", (number,)))
+
+
+def before(db: sqlite3.Connection, number: int, count: int) -> Iterator[Named]:
+    """Yield the last messages that were stored before this one, the last one first."""
+    query = f"{_SELECT} WHERE m.id < ? ORDER BY m.id DESC LIMIT ?"
+    return map(_named, db.execute(query, (number, count)))
+
+
+def unread(db: sqlite3.Connection, read: int, count: int) -> Iterator[Named]:
+    """Yield the last `count` messages behind `read` that count as unread, the last one first."""
+    query = f"{_SELECT} WHERE m.id > ? AND {_UNREAD.format('m.')} ORDER BY m.id DESC LIMIT ?"
+    return map(_named, db.execute(query, (read, count)))
+
+
+def count_unread(db: sqlite3.Connection, read: int, limit: int) -> int:
+    query = f"SELECT 1 FROM message WHERE id > ? AND {_UNREAD.format('')} LIMIT ?"
+    (count,) = db.execute(f"SELECT count(*) FROM ({query})", (read, limit)).fetchone()
+    return int(count)
+
+
+def last_entries(
+    db: sqlite3.Connection, conversation: int | None, before: int | None, count: int
+) -> Iterator[Named]:
+    """Yield the last messages, of a conversation or of all, the last one first.
+
+    Those that are not indexed yet are looked through one by one.
+    """
+    values = {"conversation": conversation, "count": count}
+    values["before"] = NEVER if before is None else before
+    where = "time < :before"
+    if conversation is not None:
+        where += " AND conversation = :conversation"
+    source = "calendar" if conversation is None else "timeline"
+    last = "ORDER BY time DESC, id DESC LIMIT :count"
+    query = (
+        f"{_SELECT} WHERE m.id IN (SELECT id FROM (SELECT id FROM {source} WHERE {where} {last})"
+        " UNION ALL SELECT id FROM (SELECT id FROM message"
+        f" WHERE id > (SELECT indexed FROM progress) AND {where} {last}))"
+        " ORDER BY m.time DESC, m.id DESC LIMIT :count"
+    )
+    return map(_named, db.execute(query, values))
+
+
+def search(db: sqlite3.Connection, query: str, matches: int, count: int) -> Iterator[Named]:
+    """Yield what matches an expression of FTS5, newest first.
+
+    Only the `matches` last stored of all that match are looked at.
+    """
+    found = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
+    newest = f"SELECT id FROM message WHERE id IN ({found}) ORDER BY time DESC, id DESC LIMIT ?"
+    statement = f"{_SELECT} WHERE m.id IN ({newest}) ORDER BY m.time DESC, m.id DESC"
+    return map(_named, db.execute(statement, (query, matches, count)))
+
+
+def page(db: sqlite3.Connection, after: tuple[int, int], count: int) -> Iterator[Named]:
+    """Yield the next messages that are indexed, by time and id, the first one first."""
+    these = "SELECT id FROM calendar WHERE (time, id) > (?, ?) ORDER BY time, id LIMIT ?"
+    query = f"{_SELECT} WHERE m.id IN ({these}) ORDER BY m.time, m.id"
+    return map(_named, db.execute(query, (*after, count)))
+
+
+def peers(db: sqlite3.Connection) -> Iterator[tuple[str, str, int]]:
+    """Yield id, addresses and last contact of every peer, by id."""
+    return db.execute("SELECT peer_id, addresses, seen FROM peer ORDER BY peer_id")
+
+
+def archive_peers(db: sqlite3.Connection) -> list[str]:
+    """Return the peers of the archive, the last contact first."""
+    hosts = db.execute("SELECT host FROM archive_peer ORDER BY seen DESC, host")
+    return [host for (host,) in hosts]
+
+
+def _named(values: Sequence[Any]) -> Named:
+    *columns, author, conversation = values
+    return Named(Row(*columns), author, conversation)

@@ -1,0 +1,105 @@
+"""What can be read of a damaged file goes into the new one, of which this is part of transactions.
+
+At once what the node can't do without: the outbox, the peers, up to where all is read, and the
+messages that are in no index. The others follow in slices, the last stored first. Until then each
+message that comes in is looked for in the old file as well (store/register.py), so that none comes
+twice. Messages keep their numbers; new ones begin behind them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from p2pchat.store import queries, statements, takeover
+from p2pchat.store.journal import Journal
+from p2pchat.store.rows import OUT, Named, Row, state_of, way_of
+from p2pchat.store.wreck import MAX_TAIL, Wreck
+
+#: How many messages are taken over at once.
+SLICE = 256
+
+
+class Taken(NamedTuple):
+    """How many messages were taken over, how many of these wait, and whether there may be more."""
+
+    messages: int
+    waiting: int
+    more: bool
+
+
+class Ended(NamedTuple):
+    """So many messages were taken over in slices from this file, and there are no more."""
+
+    file: Path
+    messages: int
+
+
+def begin(journal: Journal, wreck: Wreck) -> Taken:
+    """Take over what is needed at once."""
+    last = wreck.last()
+    journal.register.begin_behind(last)
+    statements.set_read(journal.db, min(wreck.read(), last))
+    takeover.put_peers(journal.db, wreck.peers())
+    statements.forget_peers(journal.db, journal.bounds.max_peers)
+    waiting = wreck.waiting()
+    messages = _take(journal, wreck.messages(sorted(waiting)), waiting)
+    late, number = _take_tail(journal, wreck, last + 1)
+    for file, before, taken in wreck.unfinished():
+        takeover.put_salvage(journal.db, file, before, taken)
+    if number:
+        takeover.put_salvage(journal.db, wreck.path.name, number, 0)
+    outbox = len(list(queries.attempts(journal.db)))
+    return Taken(messages + late, outbox, number > 0)
+
+
+def do_a_slice(journal: Journal) -> Ended | None:
+    """Take over some messages more; tell if these were the last of a file."""
+    if not journal.register.wrecks:
+        return None
+    wreck = journal.register.wrecks[0]
+    number, taken = takeover.salvage(journal.db, wreck.path.name)
+    left = 0
+    if not _is_full(journal):
+        messages, left = wreck.before(number, SLICE)
+        taken += _take(journal, messages, {})
+    if left:
+        takeover.put_salvage(journal.db, wreck.path.name, left, taken)
+        return None
+    takeover.end_salvage(journal.db, wreck.path.name)
+    journal.register.forget_wreck()
+    return Ended(wreck.path, taken)
+
+
+def _take_tail(journal: Journal, wreck: Wreck, number: int) -> tuple[int, int]:
+    """Take over what no index has; return how many and before which number to go on."""
+    taken = 0
+    end = max(wreck.indexed(), number - MAX_TAIL)
+    while number > end + 1:
+        messages, number = wreck.before(number, min(SLICE, number - 1 - end))
+        taken += _take(journal, messages, {})
+    return taken, number if number > 1 else 0
+
+
+def _take(journal: Journal, messages: Sequence[Named], waiting: Mapping[int, int]) -> int:
+    """Take messages over, those in the outbox or that ought to be into the outbox."""
+    cut_off = journal.cut_off()
+    rows = journal.register.take_over(
+        [
+            named
+            for named in messages
+            if cut_off is None or named.row.time >= cut_off or _waits(named.row, waiting)
+        ]
+    )
+    for row in rows:
+        if _waits(row, waiting):
+            statements.add_to_outbox(journal.db, row.id, row.conversation, waiting.get(row.id, 0))
+    return len(rows)
+
+
+def _waits(row: Row, waiting: Mapping[int, int]) -> bool:
+    return way_of(row.flags) == OUT and (row.id in waiting or state_of(row.flags) == "queued")
+
+
+def _is_full(journal: Journal) -> bool:
+    messages = queries.progress(journal.db).messages + journal.register.backlog
+    return messages >= journal.bounds.max_messages

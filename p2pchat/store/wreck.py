@@ -1,0 +1,141 @@
+"""A damaged database, as far as it can be read: nothing of it is changed, and nothing raised.
+
+What is given back of a message is as it was written; see the checksum in store/rows.py.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from p2pchat.history import StoreError
+from p2pchat.store import queries, statements, takeover
+from p2pchat.store.connection import connect_to_read
+from p2pchat.store.errors import DamagedError, as_store_errors
+from p2pchat.store.rows import Named, checked
+
+T = TypeVar("T")
+
+Query = Callable[[sqlite3.Connection], Iterable[T]]
+
+#: A number beyond this was not given to a message.
+MAX_NUMBER = 1 << 40
+
+#: How many messages there may be behind the last of which any index knows.
+MAX_TAIL = 100_000
+
+#: Where reading fails, so many numbers are tried one by one at least, a share of those that are
+#: left if that is more, so that it ends whatever the last number is said to be.
+STEP, SHARE = 64, 1 << 16
+MAX_STEP = 1_000
+
+
+class Wreck:
+    """The damaged database at `path`; close() when done."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db: sqlite3.Connection | None = None
+        with suppress(StoreError), as_store_errors():
+            # SQLite takes an empty file for a new one, and drops its log
+            if path.stat().st_size:
+                self._db = connect_to_read(path)
+
+    def close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def last(self) -> int:
+        """Return a number that no message is behind; 0 if there are none."""
+        number = self._number("SELECT coalesce(max(id), 0) FROM message")
+        if number is not None:
+            return max(number, self.indexed())
+        known = [self._number(f"SELECT max(id) FROM {index}") for index in queries.INDEXES]
+        last = max([number for number in known if number], default=self.indexed())
+        return last + MAX_TAIL if last else 0
+
+    def indexed(self) -> int:
+        """Return the number up to which all is indexed, 0 if that is not known."""
+        return self._number("SELECT indexed FROM progress") or 0
+
+    def read(self) -> int:
+        """Return the number up to which all is read, 0 if that is not known."""
+        return self._number("SELECT read FROM progress") or 0
+
+    def peers(self) -> list[tuple[str, str, int]]:
+        return [peer for peer in self._rows(queries.peers) if _is_peer(peer)]
+
+    def waiting(self) -> dict[int, int]:
+        """Return the numbers of the messages in the outbox, and their attempts."""
+        queued = dict.fromkeys(self._rows(queries.queued), 0)
+        attempts = self._rows(queries.attempts)
+        return queued | {number: max(0, int(count)) for number, count in attempts}
+
+    def unfinished(self) -> list[tuple[str, int, int]]:
+        """Return what this file had still to take over itself; see takeover.salvages()."""
+        return [row for row in self._rows(takeover.salvages) if _is_salvage(row)]
+
+    def messages(self, numbers: Iterable[int]) -> list[Named]:
+        """Return those of these messages that can be read."""
+        found = (self._rows(partial(queries.message, number=number)) for number in numbers)
+        return [named for rows in found for named in rows if _is_sound(named)]
+
+    def before(self, number: int, count: int) -> tuple[list[Named], int]:
+        """Return messages before a number, the last one first, and before which number to go on.
+
+        That is 0 if there are no more.
+        """
+        rows: list[Named] = []
+        ended = self._read(lambda db: queries.before(db, number, count), rows)
+        if rows:
+            left = 0 if ended and len(rows) < count else rows[-1].row.id
+            return [named for named in rows if _is_sound(named)], left
+        if ended:
+            return [], 0
+        left = max(0, number - max(STEP, number // SHARE))
+        return self.messages(range(number - 1, max(left, number - MAX_STEP) - 1, -1)), left
+
+    def find(self, identities: Sequence[int]) -> list[int]:
+        """Return the numbers of those of these messages that are indexed."""
+        return self._rows(lambda db: statements.find_identities(db, identities).values())
+
+    def _number(self, query: str) -> int | None:
+        for (value,) in self._rows(lambda db: db.execute(query)):
+            if isinstance(value, int) and 0 <= value < MAX_NUMBER:
+                return value
+        return None
+
+    def _rows(self, query: "Query[T]") -> list[T]:
+        rows: list[T] = []
+        self._read(query, rows)
+        return rows
+
+    def _read(self, query: "Query[T]", rows: list[T]) -> bool:
+        """Add to the rows what a query yields; tell whether it came to its end."""
+        if self._db is None:
+            return True
+        # numbers and texts may be of any type here
+        with suppress(StoreError, TypeError, ValueError, OverflowError), as_store_errors():
+            for row in query(self._db):  # those before one that can't be read are kept
+                rows.append(row)
+            return True
+        return False
+
+
+def _is_sound(named: Named) -> bool:
+    try:
+        checked(named)
+    except DamagedError:
+        return False
+    return named.row.reason is None or isinstance(named.row.reason, str)
+
+
+def _is_salvage(row: tuple[Any, ...]) -> bool:
+    return [type(value) for value in row] == [str, int, int] and 0 < row[1] < MAX_NUMBER
+
+
+def _is_peer(peer: tuple[Any, ...]) -> bool:
+    return [type(value) for value in peer] == [str, str, int]
