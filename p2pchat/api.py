@@ -10,6 +10,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from p2pchat.events import ChatState, Direction, Listener
+from p2pchat.history import History
 from p2pchat.identity import PeerId
 
 PeerState = Literal["connected", "connecting", "known", "stale"]
@@ -204,13 +205,24 @@ class NodeApi(Protocol):
         """The archive; RequestError if this node runs without one."""
 
     def resolve(self, name: str) -> PeerId:
-        """Find the peer that `name` or `name@namespace` means; RequestError if none or several."""
+        """Find the peer that `name` or `name@namespace` means; RequestError if none or several.
 
-    def send(self, peer: PeerId, text: str) -> str:
-        """Send text to one peer and return its msg_id; DeliveryChanged events tell how it ends.
-
-        Raises RequestError if the text is not sendable or the peer's queue is full.
+        A whole id is taken even if nobody has heard of it: the message waits.
         """
+
+    def send(self, peer: PeerId, text: str) -> "Deferred[str]":
+        """Store a message to one peer, who need not be there, and send it as soon as it can be.
+
+        Fires with its msg_id when no crash can lose it any more; DeliveryChanged events tell how it
+        goes on. Fails with RequestError if the text is not sendable or the outbox is full.
+        """
+
+    def cancel(self, message: int | str) -> "Deferred[bool]":
+        """Withdraw by stored id or msg_id what is not delivered yet; False if it is not there."""
+
+    @property
+    def history(self) -> History:
+        """What was said, the outbox and the peers of old; its verbs may fail with StoreError."""
 
     def publish(self, target: str, text: str) -> tuple[str, int]:
         """Publish text to `*` or `#namespace`; return its msg_id and how many peers it goes to."""
@@ -222,7 +234,10 @@ class NodeApi(Protocol):
         """Log from this level on: DEBUG, INFO, WARNING or ERROR; RequestError on any other."""
 
     def settled(self, timeout: float) -> "Deferred[bool]":
-        """Fire when nothing sent is under way any more (True), or after timeout seconds (False)."""
+        """Fire when nothing is under way to a peer that is there, nor being mined (True).
+
+        After timeout seconds at the latest (False). What waits for an absent peer stays stored.
+        """
 
     def leave(self) -> None:
         """Say goodbye to every peer and stop the process."""

@@ -78,7 +78,6 @@ class Limits(_Section, frozen=True):
     queue_bytes: Count = 8 * 1024 * 1024
     max_known_peers: Count = 10_000
     max_dialled_peers: Count = 200
-    max_pending: Count = 10_000
 
 
 class Archive(_Section, frozen=True):
@@ -98,6 +97,23 @@ class Archive(_Section, frozen=True):
     miners: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
 
 
+class Store(_Section, frozen=True):
+    """How much of what was said is kept; beyond that the oldest goes. `ephemeral`: nothing."""
+
+    ephemeral: bool = False
+    max_messages: Count = 1_000_000
+    max_days: Annotated[float, msgspec.Meta(gt=0, le=36_500)] | None = None
+
+
+class Outbox(_Section, frozen=True):
+    """Messages that wait to be delivered: for how long, how many, how often to other programs."""
+
+    max_days: Annotated[float, msgspec.Meta(gt=0, le=3650)] = 7
+    max_messages: Count = 10_000
+    max_per_peer: Count = 1_000
+    legacy_retries: Retries = 3
+
+
 class Config(_Section, frozen=True):
     """All settings of a node."""
 
@@ -107,6 +123,8 @@ class Config(_Section, frozen=True):
     logging: Logging = Logging()
     limits: Limits = Limits()
     archive: Archive = Archive()
+    store: Store = Store()
+    outbox: Outbox = Outbox()
 
 
 #: The options that stand for a key of the configuration.

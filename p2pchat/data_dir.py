@@ -9,6 +9,13 @@ import platformdirs
 
 from p2pchat.errors import ConfigError, StartError
 from p2pchat.identity import PeerId
+from p2pchat.text import visible
+
+#: What to do about a folder that is held.
+CHOOSE_ANOTHER = "choose another --name or --data-dir"
+
+#: How much of the name of who holds a folder is told, in characters.
+MAX_HOLDER = 200
 
 
 def make_data_dir(option: str | None, me: PeerId) -> Path:
@@ -25,20 +32,24 @@ def make_data_dir(option: str | None, me: PeerId) -> Path:
     return path
 
 
-def lock_data_dir(data_dir: Path, me: PeerId) -> IO[str]:
+def lock_data_dir(data_dir: Path, me: str, hint: str = CHOOSE_ANOTHER) -> IO[str]:
     """Hold the folder until the file returned is closed.
 
     Raises StartError if another process holds it, ConfigError if it can't be written to.
     """
+    holder: str = me
     try:
-        lock = (data_dir / "lock").open("w")
+        lock = (data_dir / "lock").open("a+", errors="replace")
+        lock.seek(0)
+        holder = visible(lock.readline(MAX_HOLDER).strip()) or me
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock.truncate(0)
         # finds out now, while it can be said, whether the disk is full
         lock.write(f"{me}\n")
         lock.flush()
     except BlockingIOError as error:
         raise StartError(
-            f"{me} is running already with the data folder {data_dir}; choose another --name"
+            f"{holder} is running already with the data folder {data_dir}; {hint}"
         ) from error
     except OSError as error:
         raise ConfigError(f"data folder {data_dir}: {error.strerror or error}") from error

@@ -12,7 +12,7 @@ import msgspec
 
 Direction = Literal["in", "out"]
 MessageKind = Literal["send", "pub"]
-DeliveryState = Literal["sent", "delivered", "failed"]
+DeliveryState = Literal["queued", "sent", "delivered", "failed"]
 Level = Literal["info", "warning", "error"]
 ChatState = Literal["mining", "archived", "confirmed", "displaced"]
 ArchivePeerState = Literal["connected", "lost", "paused"]
@@ -30,6 +30,13 @@ class Ready(Event, frozen=True, kw_only=True, tag="ready"):
     peer_id: str
     host: str
     port: int
+
+
+class HistoryOpened(Event, frozen=True, kw_only=True, tag="history"):
+    """What earlier runs left is there: messages unread, messages that wait to be delivered."""
+
+    unread: int
+    waiting: int
 
 
 class PeerUp(Event, frozen=True, kw_only=True, tag="peer_up"):
@@ -61,6 +68,7 @@ class MessageReceived(Event, frozen=True, kw_only=True, tag="message"):
     text: str
     kind: MessageKind
     relayed: bool = False
+    stored_id: int = 0
 
 
 class DeliveryChanged(Event, frozen=True, kw_only=True, tag="delivery"):

@@ -7,10 +7,11 @@ from random import Random
 from typing import Any
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from p2pchat import __version__
 from p2pchat.api import ArchiveApi, LinkInfo, PeerInfo, Status
@@ -19,12 +20,29 @@ from p2pchat.archive.storage import MemoryStorage, Storage
 from p2pchat.chat.messages import ArchiveOffer
 from p2pchat.chat.service import ChatService
 from p2pchat.config import Config, rendezvous_servers
-from p2pchat.errors import RequestError
-from p2pchat.events import Event, Level, Listener, Notice, PeerDown, Ready
+from p2pchat.errors import QueueFullError, RequestError
+from p2pchat.events import (
+    ArchivePeerChanged,
+    Event,
+    HistoryOpened,
+    Level,
+    Listener,
+    Notice,
+    PeerDown,
+    Ready,
+)
+from p2pchat.history import Bounds, History, Opened, StoreError
 from p2pchat.identity import Address, PeerId, is_name, is_peer_id, make_peer_id, name_of
 from p2pchat.logs import Logs
 from p2pchat.rendezvous.service import Found, RendezvousService
+from p2pchat.store.memory import MemoryHistory
 from p2pchat.text import visible
+
+#: Seconds until a history that cannot be opened is tried again.
+HISTORY_RETRY_TIME = 5.0
+
+#: How many messages a node that keeps them in memory has at the most.
+MEMORY_MESSAGES = 100_000
 
 #: How often gathered() and settled() look how things are, in seconds.
 LOOK_INTERVAL = 0.05
@@ -37,8 +55,8 @@ class Node(MultiService):
     """One peer of the network.
 
     `any_port`: take a free port if the configured one is taken. `stop` ends the process. Without a
-    `storage` the archive lasts as long as the node. Everything outside is handed in, so that many
-    nodes can run in one process on a simulated reactor.
+    `storage` the archive, without a `history` all messages last as long as the node. Everything
+    outside is handed in, so that many nodes can run in one process on a simulated reactor.
     """
 
     log = Logger()
@@ -54,6 +72,7 @@ class Node(MultiService):
         *,
         any_port: bool = False,
         storage: Storage | None = None,
+        history: History | None = None,
     ) -> None:
         MultiService.__init__(self)
         if config.peer.name is None:
@@ -75,8 +94,13 @@ class Node(MultiService):
         if config.archive.enabled:
             storage = storage if storage is not None else MemoryStorage()
             self._archive = ArchiveService(reactor, rng, wall_clock, config, storage, self.report)
+        if history is None:
+            history = MemoryHistory(reactor, self._me, history_bounds(config), wall_clock)
+        self._history = history
+        self._opening: Deferred[None] = succeed(None)
+        self._pause: Deferred[None] = succeed(None)
         self._chat = ChatService(
-            *(reactor, rng, wall_clock, self._me, config, self.report),
+            *(reactor, rng, wall_clock, self._me, config, self._history, self.report),
             offer=self._archive_offer,
             offered=self._archive_offered,
         )
@@ -96,6 +120,8 @@ class Node(MultiService):
     def startService(self) -> None:
         self._started = self._clock.seconds()
         MultiService.startService(self)
+        self._opening = Deferred.fromCoroutine(self._open_history())
+        self._opening.addErrback(lambda failure: self.log.failure("no history", failure))
         if self._archive is not None:
             self._archive.startService()
         for server in rendezvous_servers(self._config.rendezvous):
@@ -103,6 +129,46 @@ class Node(MultiService):
         if self._console is not None:
             self._console.startService()
         self._report_ready()
+
+    async def _open_history(self) -> None:
+        """Take up what an earlier run left; if the disk fails, try again until it does not."""
+        told = ""
+        while self.running:
+            try:
+                opened = await self._history.open()
+            except StoreError as error:
+                if str(error) != told:
+                    told = str(error)
+                    self.notice("error", f"the history cannot be opened: {told}; trying again")
+                self._pause = deferLater(self._clock, HISTORY_RETRY_TIME)
+                await self._pause.addErrback(lambda failure: failure.trap(CancelledError))
+                continue
+            for text in opened.notices:
+                self.notice("warning", text)
+            self._report_opened(opened)
+            self._chat.resume(opened)
+            self.history_opened()
+            await self._remember_peers()
+            return
+
+    def history_opened(self) -> None:
+        """Do what had to wait for the history."""
+
+    async def _remember_peers(self) -> None:
+        try:
+            self._chat.remember(await self._history.peers())
+            if self._archive is not None:
+                self._archive.remember(await self._history.archive_peers())
+        except StoreError as error:
+            self.log.warn("[Store] no peers: {error}", error=error)
+
+    def _not_noted(self, failure: Failure) -> None:
+        failure.trap(StoreError, QueueFullError)
+        self.log.debug("[Store] a peer is not noted: {error}", error=failure.value)
+
+    def _report_opened(self, opened: Opened) -> None:
+        unread, waiting = opened.unread, len(opened.outbox)
+        self.report(HistoryOpened(time=self._wall_clock(), unread=unread, waiting=waiting))
 
     def _report_ready(self) -> None:
         local = self._chat.local
@@ -125,6 +191,9 @@ class Node(MultiService):
             leaving.append(Deferred.fromCoroutine(self._archive.leave()))
         await DeferredList(leaving, consumeErrors=True)
         await maybeDeferred(MultiService.stopService, self)
+        self._pause.cancel()
+        await self._opening
+        await self._history.close()
         if self._console is not None:
             await maybeDeferred(self._console.stopService)
 
@@ -151,9 +220,13 @@ class Node(MultiService):
 
     def report(self, event: Event) -> None:
         """Tell every listener; one that fails is logged and harms no other."""
-        if isinstance(event, PeerDown):
-            for service in self._rendezvous:
-                service.peer_lost()
+        match event:
+            case PeerDown():
+                for service in self._rendezvous:
+                    service.peer_lost()
+            case ArchivePeerChanged(state="connected"):
+                seen = self._history.archive_peer_seen(event.address, event.time)
+                seen.addErrback(self._not_noted)
         for listener in self._listeners:
             try:
                 listener(event)
@@ -240,6 +313,8 @@ class Node(MultiService):
             raise RequestError(f"{visible(name)} is ambiguous: {choices}")
         if name in (self._me, name_of(self._me)):
             raise RequestError(f"{visible(name)} is you")
+        if is_peer_id(name):
+            return exact
         raise RequestError(self._unknown(name, known))
 
     def _unknown(self, name: str, known: list[PeerId]) -> str:
@@ -249,8 +324,15 @@ class Node(MultiService):
         hint = f"; did you mean {visible(names[nearest[0]])}?" if nearest else "; /peers lists all"
         return f"no peer {visible(name)} is known{hint}"
 
-    def send(self, peer: PeerId, text: str) -> str:
-        return self._chat.send(peer, text)
+    def send(self, peer: PeerId, text: str) -> "Deferred[str]":
+        return Deferred.fromCoroutine(self._chat.send(peer, text))
+
+    def cancel(self, message: int | str) -> "Deferred[bool]":
+        return Deferred.fromCoroutine(self._chat.cancel(message))
+
+    @property
+    def history(self) -> History:
+        return self._history
 
     def publish(self, target: str, text: str) -> tuple[str, int]:
         if target != "*" and not (target.startswith("#") and is_name(target[1:])):
@@ -289,7 +371,21 @@ class Node(MultiService):
 
     def _is_settled(self) -> bool:
         waiting = self._archive.waiting if self._archive is not None else 0
-        return self._chat.pending + waiting == 0 and not any(link.queued for link in self.links())
+        return self._chat.on_the_way + waiting == 0 and not any(
+            link.queued for link in self.links()
+        )
 
     def leave(self) -> None:
         self._stop()
+
+
+def history_bounds(config: Config) -> Bounds:
+    """Return how much of what is said a node keeps."""
+    store, outbox = config.store, config.outbox
+    most = MEMORY_MESSAGES if store.ephemeral else store.max_messages
+    return Bounds(
+        max_messages=min(store.max_messages, most),
+        max_days=store.max_days,
+        max_outbox=outbox.max_messages,
+        max_outbox_per_peer=outbox.max_per_peer,
+    )

@@ -2,113 +2,53 @@
 
 import contextlib
 import errno
-import getpass
 import os
-import resource
 import socket
 import sys
-import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
-from typing import IO, Any, ClassVar, cast
+from typing import Any, cast
 
-import platformdirs
 from twisted.application.service import IServiceCollection
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver
-from twisted.python import usage
 
-from p2pchat import __version__
+from p2pchat import process
 from p2pchat.archive.disk import FileStorage
-from p2pchat.config import OPTIONS, Config, find_config_file, load_file, make_config
-from p2pchat.data_dir import lock_data_dir, make_data_dir
-from p2pchat.errors import ConfigError, P2PChatError, StartError
-from p2pchat.identity import Address, is_name, make_peer_id
+from p2pchat.archive.storage import MemoryStorage
+from p2pchat.config import Config
+from p2pchat.errors import P2PChatError, StartError
+from p2pchat.events import Level
+from p2pchat.history import History
+from p2pchat.identity import Address, make_peer_id
 from p2pchat.logs import Logs
-from p2pchat.node import Node
+from p2pchat.node import Node, history_bounds
+from p2pchat.options import Options
+from p2pchat.store.memory import MemoryHistory
+from p2pchat.store.sqlite import FILE, SqliteHistory
+from p2pchat.text import visible
 from p2pchat.ui.console import Kind, choose_console, inspect, make_console
+from p2pchat.ui.importing import import_file
+from p2pchat.ui.surroundings import threads_of
 
-CONSOLES = ("auto", "tty", "plain", "json", "none")
-
-#: How long a thread may keep the interpreter from the reactor, in seconds. Mining and verifying run
-#: in threads that never let go by themselves; by Python's default, 5 ms, every event would wait.
-SWITCH_INTERVAL = 0.0005
-
-
-class Options(usage.Options):
-    """The command line of `twistd p2pchat`."""
-
-    synopsis = "[options]"
-    longdesc = (
-        "A chat node without a server in the middle. Settings are read from --config, else "
-        "./config.json, else the user's configuration folder; options come before them."
-    )
-    optParameters: ClassVar[list[list[object]]] = [
-        ["name", None, None, "Your name on the network [your login name]"],
-        ["namespace", None, None, "The group you belong to [CIC]"],
-        ["port", None, None, "Listen for peers on this port [4000, or a free one]"],
-        ["bind", None, None, "Listen on this IP address only [all]"],
-        ["config", None, None, "Read this configuration file"],
-        ["data-dir", None, None, "Keep archive, history, log and pid file here"],
-        ["log-level", None, None, "DEBUG, INFO, WARNING or ERROR [INFO]"],
-        ["log-file", None, None, "Write the log here; - is standard output [in the data folder]"],
-        ["archive-bind", None, None, "Exchange the archive from this IPv4 address [as --bind]"],
-        ["archive-port", None, None, "The archive's port, the same on the whole network [51511]"],
-        ["console", None, "auto", f"How to talk to you: {', '.join(CONSOLES)}"],
-    ]
-    optFlags: ClassVar[list[list[object]]] = [
-        ["no-rendezvous", None, "Use no rendezvous server: only wait for others"],
-        ["no-archive", None, "Take no part in the archive"],
-        ["classic-commands", None, "Plain console: take the archive's commands without slash, too"],
-    ]
-
-    def __init__(self) -> None:
-        usage.Options.__init__(self)
-        self.servers: list[str] = []
-        self.archive_peers: list[str] = []
-        self.settings = Config()
-        self.data_dir = Path()
-        self.lock: IO[str] | None = None
-
-    def opt_rendezvous(self, server: str) -> None:
-        """Find peers through this server, HOST:PORT; may be given several times [127.0.0.1:8080]"""
-        self.servers.append(server)
-
-    def opt_archive_peer(self, peer: str) -> None:
-        """Exchange the archive with this peer, HOST or HOST:PORT; may be given several times"""
-        self.archive_peers.append(peer)
-
-    def opt_version(self) -> None:
-        """Print the version of p2pchat and exit."""
-        print(f"p2pchat {__version__}")
-        sys.exit(0)
-
-    def postOptions(self) -> None:
-        """Make the configuration, and what has to be done before twistd goes on."""
-        _install_reactor()
-        _allow_open_files()
-        sys.setswitchinterval(SWITCH_INTERVAL)
-        try:
-            self.settings = _configure(self)
-            me = make_peer_id(self.settings.peer.name or "", self.settings.peer.namespace)
-            self.data_dir = make_data_dir(self["data-dir"], me)
-            self.lock = lock_data_dir(self.data_dir, me)
-        except P2PChatError as error:
-            raise SystemExit(f"p2pchat: {error}") from error
-        if self.parent is not None and self.parent.get("pidfile") == "twistd.pid":
-            pidfile = self.data_dir / "twistd.pid"
-            # nobody else runs here, as we hold the lock: what is left is of a crash
-            pidfile.unlink(missing_ok=True)
-            self.parent["pidfile"] = str(pidfile)
+__all__ = ["Options", "makeService"]
 
 
 class NodeService(Node):
-    """A node as twistd starts it: it brings its own log, and fails with one line."""
+    """A node as twistd starts it: it brings its own log, and fails with one line.
 
-    def __init__(self, *args: Any, observer: ILogObserver | None, **kwargs: Any) -> None:
+    `to_import` is a file of messages that is added to the history, once that is open.
+    """
+
+    def __init__(
+        self, *args: Any, observer: ILogObserver | None, to_import: Path | None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._observer = observer
+        self._to_import = to_import
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Give the application our log, unless twistd was told to use another."""
@@ -124,13 +64,32 @@ class NodeService(Node):
             print(f"p2pchat: {error}", file=sys.__stderr__)
             raise SystemExit(1) from error
 
+    def history_opened(self) -> None:
+        super().history_opened()
+        if self._to_import is not None:
+            Deferred.fromCoroutine(self._import(self._to_import)).addErrback(
+                lambda failure: self.log.failure("nothing imported", failure)
+            )
+
+    async def _import(self, path: Path) -> None:
+        name = visible(str(path))
+        self.notice("info", f"importing {name}")
+        try:
+            added, skipped = await import_file(self.history, path, threads_of(self._reactor))
+        except P2PChatError as error:
+            self.notice("error", f"--import: {error}; what came before it is in the history")
+            return
+        self.notice("info", f"{name}: {added} messages added, {skipped} were there already")
+
 
 def makeService(options: Options) -> Node:
     """Build the node that twistd runs."""
     try:
-        return _make_node(options)
+        node = _make_node(options)
     except P2PChatError as error:
         raise SystemExit(f"p2pchat: {error}") from error
+    process.spare_collections()
+    return node
 
 
 def _make_node(options: Options) -> Node:
@@ -144,26 +103,32 @@ def _make_node(options: Options) -> Node:
         _check_port(config)
     log_file = config.logging.file or str(options.data_dir / "p2pchat.log")
     logs = Logs(log_file, config.logging.level)
+    ephemeral = config.store.ephemeral
     node = NodeService(
-        reactor,
-        SystemRandom(),
-        _utc_now,
-        config,
-        logs,
-        _stop_reactor,
+        *(reactor, SystemRandom(), _utc_now, config, logs, _stop_reactor),
         any_port=not explicit_port,
-        storage=FileStorage(options.data_dir),
+        storage=MemoryStorage() if ephemeral else FileStorage(options.data_dir),
+        history=_make_history(reactor, options, lambda *notice: node.notice(*notice)),
         observer=None if _has_log(options.parent) else logs.observer,
+        to_import=options.import_file,
     )
-    streams = sys.__stdin__, sys.__stdout__
     node.set_console(
         make_console(
-            *(kind, cast(Any, reactor), node, options.data_dir, os.environ, _utc_now),
-            *streams,
+            *(kind, cast(Any, reactor), node, None if ephemeral else options.data_dir),
+            *(os.environ, _utc_now, sys.__stdin__, sys.__stdout__),
             classic=bool(options["classic-commands"]),
         )
     )
     return node
+
+
+def _make_history(reactor: Any, options: Options, notify: Callable[[Level, str], None]) -> History:
+    config = options.settings
+    me = make_peer_id(config.peer.name or "", config.peer.namespace)
+    bounds = history_bounds(config)
+    if config.store.ephemeral:
+        return MemoryHistory(reactor, me, bounds, _utc_now)
+    return SqliteHistory(reactor, options.data_dir / FILE, me, bounds, _utc_now, notify)
 
 
 def _stop_reactor() -> None:
@@ -189,77 +154,6 @@ def _choose_console(options: Options) -> Kind:
         return "none"
     streams = inspect(sys.__stdin__), inspect(sys.__stdout__)
     return choose_console(options["console"], *streams, os.environ.get("TERM", ""))
-
-
-def _install_reactor() -> None:
-    """Choose asyncio's event loop, which other libraries can share, if no reactor is chosen."""
-    if "twisted.internet.reactor" in sys.modules:
-        return
-    from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-    from twisted.internet.main import installReactor
-
-    class MonotonicReactor(AsyncioSelectorReactor):
-        """Its timers go on when somebody sets the clock."""
-
-        seconds = staticmethod(time.monotonic)
-
-    installReactor(MonotonicReactor())
-
-
-def _allow_open_files() -> None:
-    """Raise the limit of open files as far as we may: each link is one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _configure(options: Options) -> Config:
-    named = options["config"]
-    user_dir = platformdirs.user_config_path("p2pchat")
-    path = Path(named) if named else find_config_file(Path.cwd(), user_dir)
-    content = load_file(path) if path is not None else {}
-    overrides = _overrides(options)
-    config = make_config(content, overrides)
-    if config.peer.name is None:
-        config = make_config(content, {**overrides, "peer.name": _login_name()})
-    if options["console"] not in CONSOLES:
-        raise ConfigError(f"--console: expected {', '.join(CONSOLES)}, got {options['console']!r}")
-    return config
-
-
-def _overrides(options: Options) -> dict[str, Any]:
-    """Return what the command line sets, by the key it stands for."""
-    given = {key: options.get(option.removeprefix("--")) for key, option in OPTIONS.items()}
-    overrides = {key: value for key, value in given.items() if value is not None}
-    for key in overrides.keys() & {"peer.port", "archive.port"}:
-        overrides[key] = _number(overrides[key], OPTIONS[key])
-    if "logging.level" in overrides:
-        overrides["logging.level"] = overrides["logging.level"].upper()
-    if options["no-rendezvous"]:
-        overrides["rendezvous.servers"] = []
-    elif options.servers:
-        overrides["rendezvous.servers"] = options.servers
-    if options.archive_peers:
-        overrides["archive.peers"] = options.archive_peers
-    if options["no-archive"]:
-        overrides["archive.enabled"] = False
-    return overrides
-
-
-def _number(port: str, option: str) -> int:
-    if not (port.isascii() and port.isdecimal() and len(port) < 10):
-        raise ConfigError(f"{option}: expected a number from 1 to 65535, got {port!r}")
-    return int(port)
-
-
-def _login_name() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = ""
-    if not is_name(name):
-        raise ConfigError("your login name cannot be used here; give a --name")
-    return name
 
 
 def _check_port(config: Config) -> None:

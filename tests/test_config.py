@@ -62,6 +62,8 @@ class Merging(SynchronousTestCase):
                     self.assertEqual(getattr(getattr(config, section), key), value, key)
         self.assertEqual((config.rendezvous.host, config.rendezvous.embedded), ("127.0.0.1", True))
         self.assertEqual((config.peer.name, config.logging.file), (None, None))
+        self.assertEqual((config.store.ephemeral, config.store.max_days), (False, None))
+        self.assertEqual((config.outbox.max_days, config.outbox.legacy_retries), (7, 3))
 
     def test_a_file_of_an_earlier_client_is_taken_as_it_is(self) -> None:
         config = make_config(EARLIER, {})
@@ -112,6 +114,9 @@ class Complaints(SynchronousTestCase):
             ("limits", "max_links", None, "int"),
             ("rendezvous", "servers", "a:1", "array"),
             ("archive", "enabled", 1, "bool"),
+            ("store", "ephemeral", 0, "bool"),
+            ("store", "max_days", "7", "float"),
+            ("outbox", "max_messages", 1.5, "int"),
             ("archive", "peers", "10.0.0.2", "array"),
             ("archive", "port", "51511", "int"),
             ("archive", "max_archive_bytes", 1e6 + 0.5, "int"),
@@ -128,6 +133,11 @@ class Complaints(SynchronousTestCase):
             ("peer", "name", ("", "a\nb", "x" * 65)),
             ("peer", "namespace", ("", "\u202e", "x" * 65)),
             ("peer", "bind", ("localhost", "10.0.0.1:80", "10.0.0")),
+            ("store", "max_messages", (0, -1)),
+            ("store", "max_days", (0, -1, 1e6, float("nan"))),
+            ("outbox", "max_days", (0, -7, 4000, float("inf"))),
+            ("outbox", "max_per_peer", (0,)),
+            ("outbox", "legacy_retries", (-1,)),
             ("connection", "ping_interval", (0, -5, 1e9, float("nan"), float("inf"))),
             ("connection", "ack_timeout", (0, -0.1)),
             ("connection", "max_reconnect_attempts", (-1,)),

@@ -47,6 +47,14 @@ class Locking(SynchronousTestCase):
             self.assertIn("choose another --name", str(error))
         lock_data_dir(self.folder, ME).close()
 
+    def test_who_holds_it_is_told(self) -> None:
+        (self.folder / "lock").write_bytes(b"somebody@else, of an earlier run\n\xff\n")
+        with lock_data_dir(self.folder, ME):
+            bob = PeerId("bob@CIC")
+            error = self.assertRaises(StartError, lock_data_dir, self.folder, bob)
+            self.assertIn("alice@CIC is running already", str(error))
+            self.assertEqual((self.folder / "lock").read_text(), "alice@CIC\n")
+
     def test_a_folder_that_can_not_be_written_to(self) -> None:
         missing = self.folder / "missing"
         error = self.assertRaises(ConfigError, lock_data_dir, missing, ME)

@@ -1,13 +1,19 @@
 """The hall: finding the peer that a name means, waiting for peers, joining the wings."""
 
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.errors import RequestError
+from p2pchat.events import HistoryOpened, Notice
+from p2pchat.history import Bounds, Opened, StoreError
 from p2pchat.identity import Address, PeerId, make_peer_id
-from p2pchat.node import MAX_SUGGESTIONS, Node
+from p2pchat.node import HISTORY_RETRY_TIME, MAX_SUGGESTIONS, Node
 from p2pchat.rendezvous.service import Found
+from p2pchat.store.memory import MemoryHistory
+from tests.at_once import at_once
 from tests.simulation.network import Network
-from tests.simulation.nodes import make_nodes
+from tests.simulation.nodes import START, SimulatedNode, make_nodes
 
 
 class ResolveTests(SynchronousTestCase):
@@ -41,7 +47,7 @@ class ResolveTests(SynchronousTestCase):
 
     def test_an_id_never_means_a_peer_whose_name_looks_like_it(self) -> None:
         self.discover("bob@CIC@X")
-        self.assertIn("no peer bob@CIC is known", self.problem("bob@CIC"))
+        self.assertEqual(self.node.resolve("bob@CIC"), "bob@CIC")
         self.assertEqual(self.node.resolve("bob@CIC@X"), "bob@CIC@X")
 
     def test_mistakes(self) -> None:
@@ -49,14 +55,72 @@ class ResolveTests(SynchronousTestCase):
         self.assertIn("is you", self.problem("n1"))
         self.assertIn("is you", self.problem("n1@CIC"))
         self.assertIn("did you mean margaret@LAB?", self.problem("margret"))
-        self.assertNotIn("did you mean", self.problem("zed@CIC"))
+        self.assertNotIn("did you mean", self.problem("zed"))
         self.assertIn("\\x1b[2J", self.problem("\x1b[2J"))
+
+    def test_a_whole_id_is_taken_though_nobody_has_heard_of_it(self) -> None:
+        self.assertEqual(self.node.resolve("zed@CIC"), "zed@CIC")
+        self.assertIn("no peer", self.problem("zed"))
 
     def test_a_mistake_among_many_long_names_is_cheap(self) -> None:
         names = [make_peer_id(f"{'ab' * 30}{number}", "CIC") for number in range(5000)]
         self.discover(*names)
         self.assertGreater(len(self.node.peers()), MAX_SUGGESTIONS)
         self.assertIn("no peer", self.problem("ba" * 30))
+
+
+class FailingHistory(MemoryHistory):
+    """A history that opens at the last of so many attempts."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__(Clock(), PeerId("n1@CIC"), Bounds(), lambda: START)
+        self.failures = failures
+        self.attempts = 0
+
+    def open(self) -> "Deferred[Opened]":
+        self.attempts += 1
+        if self.attempts <= self.failures:
+            return fail(StoreError("disk full"))
+        return super().open()
+
+
+class OpeningTests(SynchronousTestCase):
+    def start(self, failures: int) -> SimulatedNode:
+        self.network = Network(4)
+        (node,) = make_nodes(self.network, 1)
+        self.history = node.history = FailingHistory(failures)
+        node.start()
+        return node
+
+    def told(self, node: SimulatedNode) -> list[str]:
+        return [event.text for event in node.events if isinstance(event, Notice)]
+
+    def opened(self, node: SimulatedNode) -> list[tuple[int, int]]:
+        return [(e.unread, e.waiting) for e in node.events if isinstance(e, HistoryOpened)]
+
+    def test_it_is_tried_again_until_it_opens_and_told_once(self) -> None:
+        node = self.start(failures=3)
+        self.network.advance(4 * HISTORY_RETRY_TIME)
+        self.assertEqual(self.history.attempts, 4)
+        said = [text for text in self.told(node) if "history" in text]
+        self.assertEqual(said, ["the history cannot be opened: disk full; trying again"])
+        self.assertEqual(self.opened(node), [(0, 0)])
+
+    def test_a_node_that_leaves_tries_no_more(self) -> None:
+        node = self.start(failures=1000)
+        self.network.advance(HISTORY_RETRY_TIME / 2)
+        node.stop()
+        attempts = self.history.attempts
+        self.network.advance(3 * HISTORY_RETRY_TIME)
+        self.assertEqual(self.history.attempts, attempts)
+        self.assertEqual(self.opened(node), [])
+
+    def test_what_waits_is_told_at_the_next_start(self) -> None:
+        node = self.start(failures=0)
+        at_once(node.running.send(PeerId("zed@CIC"), "hello"))
+        node.crash()
+        node.start()
+        self.assertEqual(self.opened(node), [(0, 0), (0, 1)])
 
 
 class GatheredTests(SynchronousTestCase):

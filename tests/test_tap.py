@@ -14,8 +14,8 @@ from tests.temporary import temporary_path
 #: In a process of its own, as a reactor is chosen once and for all.
 _CHOOSE = """
 import time
-from p2pchat.tap import _install_reactor
-_install_reactor()
+from p2pchat.process import install_reactor
+install_reactor()
 from twisted.internet import reactor
 ran = []
 reactor.callLater(0.01, lambda: (ran.append(1), reactor.stop()))

@@ -220,9 +220,14 @@ class ArchiveService(MultiService):
         return self._port.address.port, self.archive.height, self.archive.tip
 
     def offered(self, address: Address) -> None:
-        """Dial a peer of the live chat that says it has an archive."""
+        """Dial a peer that is said to have an archive."""
         if is_ip_literal(address.host):
             self._dial_when_loaded(address, persistent=False)
+
+    def remember(self, hosts: Iterable[str]) -> None:
+        """Try peers of an earlier run once, by their IP addresses."""
+        for host in hosts:
+            self.offered(Address(host, self._settings.port))
 
     # The neighbours report (NeighboursListener)
 

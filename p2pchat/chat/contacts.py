@@ -79,6 +79,16 @@ class Contacts:
             if peer_id != self._me:
                 self._discovered_one(peer_id, address)
 
+    def remembered(self, peer_id: PeerId, addresses: Iterable[Address]) -> None:
+        """Try a peer of an earlier run once, where it was: the rendezvous may not be there."""
+        if peer_id == self._me or self._peers.get(peer_id) is not None:
+            return
+        peer = self._peers.meet(peer_id, self._clock.seconds())
+        for address in reversed(list(addresses)):
+            peer.learn_address(address)
+        if peer.addresses and not self._is_crowded(peer_id):
+            self._dial(peer, self._rng.uniform(*FIRST_PAUSE), once=True)
+
     def lost(self, peer: Peer, closed: Closed) -> None:
         """Dial a peer whose last link ended, if it ended in a way that calls for it."""
         if closed.ending in REDIAL_AFTER and not self._is_crowded(peer.peer_id):

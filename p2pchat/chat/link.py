@@ -105,20 +105,35 @@ class Link(Protocol):
         Raises QueueFullError or LocalProtocolError if it can't be taken.
         """
 
+    def withdraw(self, msg_id: str) -> bool:
+        """Take a SEND back that is queued; False if none is, since it is written already."""
+
     def acknowledge(self, msg_ids: Sequence[str]) -> None:
         """Answer SENDs, in this order."""
+
+    def hold_open(self) -> None:
+        """Say the last word only when let_go() was called as often as this.
+
+        What the peer said is being stored. It is not waited for longer than LEAVE_TIMEOUT.
+        """
+
+    def let_go(self) -> None:
+        """Take one hold_open() back."""
 
     def ping(self) -> None:
         """Send a PING now, to learn whether the other side is still there."""
 
     def leave(self, ending: Ending, reason: str) -> None:
-        """Say BYE, wait a second for BYE_OK, close. Does nothing if that has begun."""
+        """Say BYE, wait a second for BYE_OK, close. Does nothing if that has begun.
 
-    def pause(self) -> None:
-        """Read nothing more until resume()."""
+        BYE waits while the link is held open.
+        """
 
-    def resume(self) -> None:
-        """Read again."""
+    def pause(self, why: str = "owner") -> None:
+        """Read nothing more until resume() for the same reason."""
+
+    def resume(self, why: str = "owner") -> None:
+        """Read again, unless there is another reason not to."""
 
 
 class LinkOwner(Protocol):

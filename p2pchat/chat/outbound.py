@@ -107,11 +107,24 @@ class Outbound:
         """Queue a message of the handshake, a PING or a BYE before everything else."""
         self._first.append((message, encode(message)))
 
+    def withdraw(self, msg_id: str) -> bool:
+        """Take out a SEND that waits; False if none does under this id."""
+        for at, (message, line) in enumerate(self._messages):
+            if isinstance(message, Send) and message.msg_id == msg_id:
+                del self._messages[at]
+                self._bytes -= len(line)
+                return True
+        return False
+
+    def drop_messages(self) -> None:
+        """Let only replies leave: the messages that still wait go nowhere."""
+        self._messages.clear()
+        self._bytes = 0
+
     def finish(self, last: Bye | ByeOk) -> None:
         """Queue the last message, behind the replies; messages that still wait are dropped."""
         self.reply(last)
-        self._messages.clear()
-        self._bytes = 0
+        self.drop_messages()
         self._leaving = self.open = True
 
     def answered(self, msg_id: str) -> None:

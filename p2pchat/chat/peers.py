@@ -24,7 +24,6 @@ from enum import Enum, auto
 from p2pchat.api import PeerState
 from p2pchat.chat.keepalive import RttStats
 from p2pchat.chat.link import Link
-from p2pchat.chat.seen import Seen
 from p2pchat.chat.session import Role
 from p2pchat.identity import Address, PeerId, namespace_of
 
@@ -55,7 +54,6 @@ class Peer:
     addresses: list[Address] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     rtt: RttStats = field(default_factory=RttStats)
-    seen: Seen = field(default_factory=Seen)
     last_seen: float = 0.0
     up: bool = False
     stale: bool = False

@@ -91,6 +91,9 @@ class ChatProtocol(LineOnlyReceiver):
         self._talk: list[Talk] = []
         self._admitted = False
         self._reading = False
+        self._held = 0
+        self._last_words: list[Bye | ByeOk] = []
+        self._parted = False
 
     # What an owner may ask (Link)
 
@@ -129,7 +132,7 @@ class ChatProtocol(LineOnlyReceiver):
 
     @property
     def paused(self) -> bool:
-        return self._wire.is_paused_by("owner")
+        return self._wire.is_paused_by("owner") or self._wire.is_paused_by("storing")
 
     @property
     def ping_waits(self) -> bool:
@@ -159,6 +162,9 @@ class ChatProtocol(LineOnlyReceiver):
         self._outbound.put(message, line)
         self._wire.flush_soon()
 
+    def withdraw(self, msg_id: str) -> bool:
+        return self._outbound.withdraw(msg_id)
+
     def acknowledge(self, msg_ids: Sequence[str]) -> None:
         self._outbound.acknowledge(msg_ids, self._timestamp())
         self._flush()
@@ -176,19 +182,25 @@ class ChatProtocol(LineOnlyReceiver):
         if not self._admitted:
             self._talk.clear()
             self._wire.resume("decision")
-        self._outbound.finish(self._session.leave(new_id(self._settings.rng), reason))
-        self._set_deadline(LEAVE_TIMEOUT, self._hang_up)
-        self._flush()
+        self._part(self._session.leave(new_id(self._settings.rng), reason))
+
+    def hold_open(self) -> None:
+        self._held += 1
+
+    def let_go(self) -> None:
+        self._held -= 1
+        if not self._held and self._last_words:
+            self._say_last_words()
 
     def drop(self, reason: str) -> None:
         """Hang up on a peer that keeps us waiting for its HELLO."""
         self._give_up(reason, Ending.SILENT)
 
-    def pause(self) -> None:
-        self._wire.pause("owner")
+    def pause(self, why: str = "owner") -> None:
+        self._wire.pause(why)
 
-    def resume(self) -> None:
-        self._wire.resume("owner")
+    def resume(self, why: str = "owner") -> None:
+        self._wire.resume(why)
 
     # Transport to session
 
@@ -211,6 +223,7 @@ class ChatProtocol(LineOnlyReceiver):
         finally:
             self._hand_over_talk()
             self._reading = False
+        self._drop_rest()
         self._flush()
 
     def lineReceived(self, line: bytes) -> None:
@@ -233,6 +246,7 @@ class ChatProtocol(LineOnlyReceiver):
 
     def connectionLost(self, reason: Failure = Failure(Exception("lost"))) -> None:  # noqa: B008
         self._set_deadline(None)
+        self._last_words.clear()
         self._wire.gone()
         if self._pinging.running:
             self._pinging.stop()
@@ -299,9 +313,7 @@ class ChatProtocol(LineOnlyReceiver):
         self._hand_over_talk()
         established = self.established_at is not None
         self.closed = self.closed or ending_by_bye(message, self.role, established)
-        self._outbound.finish(self._session.leave_answer(message))
-        self._wire.hang_up_when_written()
-        self._set_deadline(LEAVE_TIMEOUT, self._hang_up)
+        self._part(self._session.leave_answer(message))
 
     def _on_bye_ok(self, message: ByeOk) -> None:
         self._hang_up()
@@ -325,6 +337,11 @@ class ChatProtocol(LineOnlyReceiver):
         if isinstance(message.timestamp, float) and not self.modern and self.peer is not None:
             self._outbound.pub_as_send_to = self.peer
 
+    def _drop_rest(self) -> None:
+        """Keep no part of a line that nobody will hear."""
+        if self._session.state is State.LEFT:
+            self._buffer = b""
+
     # Beginnings and ends
 
     def _start_talking(self) -> None:
@@ -335,6 +352,8 @@ class ChatProtocol(LineOnlyReceiver):
         )
 
     def _keep_alive(self) -> None:
+        if not self.talking:
+            return
         # a link that is not read, since too much waits to be shown, cannot have answered
         if self._keepalive.dead and not self.paused:
             self.leave(Ending.DEAD, "no answer to two PINGs")
@@ -368,11 +387,28 @@ class ChatProtocol(LineOnlyReceiver):
         if self._session.state is State.AWAIT_HELLO:
             self._outbound.put_first(HelloReject(reason, self._session.me))
         if self._session.state is not State.LEAVING:
-            self._outbound.finish(self._session.leave(new_id(self._settings.rng), reason))
+            self._last_words.append(self._session.leave(new_id(self._settings.rng), reason))
         self._session.close()
-        self._buffer = b""
         self._wire.pause("broken")
-        self._wire.hang_up_when_written()
+        self._say_last_words()
+
+    def _part(self, last: Bye | ByeOk) -> None:
+        """Say the last word, when what the peer said is stored or LEAVE_TIMEOUT is over."""
+        self._outbound.drop_messages()
+        self._last_words.append(last)
+        if self._parted or not self._held:
+            self._say_last_words()
+        elif len(self._last_words) == 1:
+            self._set_deadline(LEAVE_TIMEOUT, self._say_last_words)
+
+    def _say_last_words(self) -> None:
+        """Say BYE and wait for BYE_OK, or answer the peer's and close."""
+        self._parted = True
+        words, self._last_words = self._last_words, []
+        for last in words:
+            self._outbound.finish(last)
+        if self._session.state is State.LEFT:
+            self._wire.hang_up_when_written()
         self._set_deadline(LEAVE_TIMEOUT, self._hang_up)
         self._flush()
 

@@ -4,7 +4,7 @@ Its owner tells it what discovery found, and hears of it by events.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any
@@ -18,11 +18,11 @@ from twisted.logger import Logger
 from p2pchat import __version__
 from p2pchat.api import LinkInfo, PeerInfo
 from p2pchat.chat.contacts import Contacts
-from p2pchat.chat.delivery import Deliveries
 from p2pchat.chat.factory import Admission, ChatServerFactory
 from p2pchat.chat.link import Closed, Ending, Link, LinkSettings, Talk
 from p2pchat.chat.messages import ArchiveOffer, Send
 from p2pchat.chat.namesake import NamesakeWatch
+from p2pchat.chat.outbox import Outbox
 from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol
 from p2pchat.chat.router import Router
@@ -31,8 +31,9 @@ from p2pchat.chat.snapshots import link_infos, peer_infos
 from p2pchat.chat.switchboard import Switchboard
 from p2pchat.chat.wire import HANG_UP_TIMEOUT
 from p2pchat.config import Config
-from p2pchat.errors import RequestError, StartError
-from p2pchat.events import Listener, Notice, PeerDown, PeerUp
+from p2pchat.errors import StartError
+from p2pchat.events import Level, Listener, Notice, PeerDown, PeerUp
+from p2pchat.history import History, KnownPeer, Opened
 from p2pchat.identity import Address, PeerId
 from p2pchat.text import visible
 
@@ -62,6 +63,7 @@ class ChatService(MultiService):
         wall_clock: Callable[[], datetime],
         me: PeerId,
         config: Config,
+        history: History,
         report: Listener,
         *,
         offer: Callable[[], ArchiveOffer | None] = offer_nothing,
@@ -88,8 +90,18 @@ class ChatService(MultiService):
         )
         self._peers = PeerTable(limits.max_known_peers)
         self._switchboard = Switchboard(reactor, me, self._peers, self)
-        deliveries = Deliveries(connection.ack_timeout, limits.max_pending)
-        self._router = Router(reactor, rng, wall_clock, me, self._peers, deliveries, report)
+        outbox = Outbox(
+            connection.ack_timeout,
+            timedelta(days=config.outbox.max_days),
+            config.outbox.legacy_retries,
+        )
+        self._router = Router(
+            *(reactor, rng, wall_clock, me, self._peers, outbox, history),
+            report=report,
+            notice=self._notice,
+        )
+        self._history = history
+        self._remembered: dict[PeerId, None] = {}  # peers of earlier runs
         self._contacts = Contacts(
             *(reactor, rng, me, config, self._peers),
             build=partial(self._build, Role.DIALLER),
@@ -128,9 +140,11 @@ class ChatService(MultiService):
     async def leave(self) -> None:
         """Stop dialling and listening, say BYE on every link and wait until all are closed.
 
-        Bounded: a link that does not close by itself is aborted after two seconds.
+        Bounded: what a link said is stored and acknowledged for a second at the most, and if it
+        does not close by itself it is aborted two seconds after that.
         """
         self._leaving = True
+        self._router.leave()
         self._contacts.dialer.stopService()
         self._switchboard.stop()
         self._namesakes.stop()
@@ -170,24 +184,42 @@ class ChatService(MultiService):
         return self._peers.get(peer_id)
 
     def known_ids(self) -> list[PeerId]:
-        return [peer.peer_id for peer in self._peers]
+        return list({**self._remembered, **{peer.peer_id: None for peer in self._peers}})
 
     def is_connected(self, peer_id: PeerId) -> bool:
         """Tell whether there is a live link to a peer."""
         peer = self._peers.get(peer_id)
         return peer is not None and peer.connected
 
-    def send(self, peer_id: PeerId, text: str) -> str:
-        """Send text to a known peer; RequestError if it is unknown or can't be taken."""
-        peer = self._peers.get(peer_id)
-        if peer is None:
-            raise RequestError(f"no peer {visible(peer_id)} is known; /peers asks for the latest")
-        return self._router.send(peer, text)
+    def resume(self, opened: Opened) -> None:
+        """Take up what an earlier run left in the outbox, now that the history is open.
+
+        What was said to us and what was to be sent before goes on from here; until now it waited.
+        """
+        if self._leaving:
+            return
+        self._router.resume(opened.outbox)
+        for peer in self._peers.connected():
+            self._note_contact(peer)
+
+    def remember(self, known: Iterable[KnownPeer]) -> None:
+        """Note the peers that an earlier run knew."""
+        for peer in known:
+            self._remembered[peer.peer_id] = None
+            self._contacts.remembered(peer.peer_id, peer.addresses)
+
+    async def send(self, peer_id: PeerId, text: str) -> str:
+        """Store a message to a peer, who need not be there; RequestError if it can't be taken."""
+        return await self._router.sending.send(peer_id, text)
+
+    async def cancel(self, message: int | str) -> bool:
+        """Withdraw a message that is not delivered yet; False if there is none."""
+        return await self._router.sending.cancel(message)
 
     def publish(self, target: str, text: str) -> tuple[str, int]:
         """Publish to `*` or `#namespace`."""
         namespace = None if target == "*" else target.removeprefix("#")
-        return self._router.publish(target, self._peers.connected(namespace), text)
+        return self._router.sending.publish(target, self._peers.connected(namespace), text)
 
     def peer_infos(self) -> list[PeerInfo]:
         """Every peer known, connected ones first, then by id."""
@@ -204,8 +236,15 @@ class ChatService(MultiService):
 
     @property
     def pending(self) -> int:
-        """Count the messages under way."""
-        return self._router.pending
+        """Count the messages that are not delivered yet."""
+        return self._router.sending.pending
+
+    @property
+    def on_the_way(self) -> int:
+        """Count what may arrive soon: a link has taken it, or its peer is there or dialled."""
+        sending = self._router.sending
+        near = (p for p in sending.waiting_for if self.is_connected(p) or self._is_dialled(p))
+        return sending.on_the_way + sum(1 for _ in near)
 
     @property
     def handshakes(self) -> int:
@@ -242,7 +281,7 @@ class ChatService(MultiService):
         self._switchboard.answered(link)
 
     def written(self, link: Link, message: Send) -> None:
-        self._router.written(message)
+        self._router.sending.written(message)
 
     def closed(self, link: Link, closed: Closed) -> None:
         assert isinstance(link, ChatProtocol)
@@ -275,7 +314,8 @@ class ChatService(MultiService):
         if not peer.up:
             peer.up = True
             self._report_up(peer, link)
-        self._router.link_up(peer, link)
+        self._note_contact(peer)
+        self._router.sending.link_up(peer)
         if link.archive is not None:
             self._offered(link.address.host, link.archive)
 
@@ -332,8 +372,18 @@ class ChatService(MultiService):
         return link
 
     def _warn(self, text: str) -> None:
+        self._notice("warning", text)
+
+    def _notice(self, level: Level, text: str) -> None:
         self.log.warn("[Node] {text}", text=text)
-        self._report(Notice(time=self._wall_clock(), level="warning", text=text))
+        self._report(Notice(time=self._wall_clock(), level=level, text=text))
+
+    def _is_dialled(self, peer_id: PeerId) -> bool:
+        return self._contacts.is_dialling(peer_id)
+
+    def _note_contact(self, peer: Peer) -> None:
+        seen = self._history.peer_seen(peer.peer_id, peer.addresses, self._wall_clock())
+        seen.addErrback(lambda failure: self.log.debug("[Store] {error}", error=failure.value))
 
     def _report_up(self, peer: Peer, link: Link) -> None:
         self._report(

@@ -61,9 +61,9 @@ class Switchboard:
         if verdict is Verdict.PROBE_OLD and old is not None:
             self._probe(peer, old, link)
             return
-        self._admit(peer, link)
         if verdict is Verdict.REPLACE_OLD and old is not None:
             self._dismiss(peer, old, Closed(Ending.DUPLICATE, DUPLICATE))
+        self._admit(peer, link)
 
     def answered(self, link: Link) -> None:
         """Note that a link answered a PING."""
@@ -114,7 +114,7 @@ class Switchboard:
         self._listener.link_up(peer, link)
 
     def _dismiss(self, peer: Peer, link: Link, closed: Closed) -> None:
-        """Part with a link that another one replaces; what it carried moves over at once."""
+        """Part with a link before another one takes its place, and all that it carried."""
         if link in peer.links:
             peer.links.remove(link)
             self._listener.link_down(peer, link, closed)
@@ -159,9 +159,9 @@ class Switchboard:
             self._refuse(probe.new)
             return
         peer = self._peer_of(probe.new)
+        self._dismiss(peer, probe.old, Closed(Ending.DEAD, "no answer to a PING"))
         if not probe.new.ended:
             self._admit(peer, probe.new)
-        self._dismiss(peer, probe.old, Closed(Ending.DEAD, "no answer to a PING"))
 
     def _forget(self, probe: _Probe) -> None:
         if probe.timeout.active():

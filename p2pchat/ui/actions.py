@@ -2,7 +2,7 @@
 
 An answer has the lines that people read and the same as data for programs; its lines may still hold
 what is hostile, which `commands` makes visible. A request that cannot be carried out raises
-RequestError.
+RequestError, or StoreError and QueueFullError if it is the history that can't.
 """
 
 from typing import NamedTuple
@@ -13,25 +13,38 @@ from p2pchat.api import NodeApi, PeerInfo, RttInfo
 from p2pchat.identity import PeerId, is_name, namespace_of
 from p2pchat.text import visible
 from p2pchat.ui.status import status_lines
+from p2pchat.ui.styled import Line, marked
+from p2pchat.ui.surroundings import Surroundings
 from p2pchat.ui.tables import duration, milliseconds, plural, table
 from p2pchat.ui.words import UsageError, no_word, only_word, shown, split_word
 
 #: What `/log` takes.
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
+#: How many absent peers are remembered, so that it is told once for each that messages wait.
+MAX_TOLD = 1000
+
 
 class Answer(NamedTuple):
-    """What a command found or did: lines for people, data for programs."""
+    """What a command found or did: lines for people, data for programs.
+
+    A `page` is the same lines with styles; they are harmless, and tell their own times.
+    """
 
     lines: list[str]
     data: object = None
+    page: list[Line] | None = None
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Data of a message to one peer that was taken; delivery events carry the same msg_id."""
+    """Data of a message to one peer that was stored; delivery events carry the same msg_id.
+
+    `absent`: the peer is not there, so the message waits for it.
+    """
 
     msg_id: str
     to: str
+    absent: bool = False
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -62,15 +75,21 @@ class LogLevel(msgspec.Struct, frozen=True):
 
 
 class Actions:
-    """The requests behind the commands; `partner` is whom `/msg` wrote to last."""
+    """The requests behind the commands.
 
-    def __init__(self, api: NodeApi) -> None:
+    `partner` is whom `/msg` wrote to last; `sending` counts the messages that are being stored.
+    """
+
+    def __init__(self, api: NodeApi, surroundings: Surroundings) -> None:
         self.api = api
+        self.surroundings = surroundings
         self.partner: PeerId | None = None
+        self.sending = 0
+        self._told: set[PeerId] = set()
 
     async def peers(self, rest: str) -> Answer:
         target = only_word(rest) or "*"
-        _check_target(target)
+        check_target(target)
         await self.api.discover()
         found = [peer for peer in self.api.peers() if _is_in(peer, target)]
         if not found:
@@ -89,19 +108,25 @@ class Actions:
 
     async def say(self, text: str) -> Answer:
         """Send text to the last partner."""
-        if self.partner is None:
+        to = self.partner
+        if to is None:
             raise UsageError(
                 "no partner yet: write /msg PEER TEXT first, then plain text goes there too"
             )
-        msg_id = self.api.send(self.partner, text)
-        line = f"→ {shown(self.partner)}: {text}"
-        return Answer([line], Sent(msg_id, self.partner))
+        self.sending += 1
+        try:
+            msg_id = await self.api.send(to, text)
+        finally:
+            self.sending -= 1
+        absent = all(link.peer_id != to for link in self.api.links())
+        lines = [f"→ {shown(to)}: {text}", *self._first_wait(to, absent)]
+        return Answer(lines, Sent(msg_id, to, absent))
 
     async def pub(self, rest: str) -> Answer:
         target, text = split_word(rest)
         if not target:
             raise UsageError("no target and no text")
-        _check_target(target)
+        check_target(target)
         if not text.strip():
             raise UsageError(f"no text for {shown(target)}")
         msg_id, count = self.api.publish(target, text)
@@ -160,8 +185,25 @@ class Actions:
         self.api.leave()
         return Answer(["leaving"])
 
+    def _first_wait(self, to: PeerId, absent: bool) -> list[str]:
+        """Tell that messages wait, once each time that a peer is absent."""
+        if not absent:
+            self._told.discard(to)
+        if not absent or to in self._told:
+            return []
+        if len(self._told) >= MAX_TOLD:
+            self._told.clear()
+        self._told.add(to)
+        who = shown(to)
+        return [f"{who} is not there: the message is queued and will be sent when {who} comes"]
 
-def _check_target(target: str) -> None:
+
+def paged(page: list[Line], data: object) -> Answer:
+    """Make an answer of lines with styles."""
+    return Answer([marked(line) for line in page], data, page)
+
+
+def check_target(target: str) -> None:
     if target != "*" and not (target.startswith("#") and is_name(target[1:])):
         raise UsageError(f"{shown(target)} is neither * nor #namespace")
 

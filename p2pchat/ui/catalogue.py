@@ -8,6 +8,7 @@ from p2pchat.errors import RequestError
 from p2pchat.ui.actions import Actions, Answer
 from p2pchat.ui.archive_catalogue import ARCHIVE_COMMANDS
 from p2pchat.ui.entry import Command
+from p2pchat.ui.history_catalogue import HISTORY_COMMANDS
 from p2pchat.ui.words import only_word, shown
 
 
@@ -44,7 +45,7 @@ def _help_data(command: Command) -> CommandHelp:
 
 
 _SLASH = "Plain text goes to whom you wrote last with /msg; //TEXT sends /TEXT."
-_MARKS = "Marks of what you send: … waits, ✓ sent, ✓✓ delivered, ✗ not delivered and why."
+_MARKS = "Marks of what you send: … queued, ✓ sent, ✓✓ delivered, ✗ not delivered and why."
 _TARGET = "* means all peers, #NS those of one namespace; with blanks in double quotes."
 _CLASSIC = "With --classic-commands a plain console takes some without the slash: /help help."
 _FOOTNOTES = (_SLASH, _MARKS, _CLASSIC)
@@ -67,6 +68,7 @@ _TABLE = (
             'A PEER with blanks goes in double quotes: "anna b@CIC". In them \\" is a quote.',
             "TEXT is everything behind the one blank after PEER, exactly as typed.",
             "A pasted text of several lines is one message; its line ends become blanks.",
+            "For a PEER who is not there it is queued, and sent when the peer comes: /outbox.",
             _SLASH,
             _MARKS,
         ),
@@ -81,6 +83,7 @@ _TABLE = (
         "target",
         Actions.pub,
     ),
+    *HISTORY_COMMANDS,
     Command("/conn", "/conn", "list the live connections", (), "nothing", Actions.conn),
     Command(
         "/rtt",

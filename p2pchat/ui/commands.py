@@ -8,22 +8,29 @@ typed.
 import msgspec
 
 from p2pchat.api import NodeApi
-from p2pchat.errors import RequestError
+from p2pchat.errors import QueueFullError, RequestError
+from p2pchat.history import StoreError
 from p2pchat.identity import PeerId
 from p2pchat.text import visible
 from p2pchat.ui.actions import Actions
 from p2pchat.ui.catalogue import COMMANDS, find_command
 from p2pchat.ui.entry import Command
+from p2pchat.ui.styled import Line
+from p2pchat.ui.surroundings import Surroundings
 from p2pchat.ui.words import BLANKS, UsageError
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The reply to one line: `lines` for people, `data` for programs, `error` if it failed."""
+    """The reply to one line: `lines` for people, `data` for programs, `error` if it failed.
+
+    A `page` is the lines with styles; they tell their own times.
+    """
 
     command: str
     lines: list[str]
     data: object = None
     error: str = ""
+    page: list[Line] | None = None
 
 
 #: A message without a command: `/msg` to the last partner.
@@ -54,13 +61,18 @@ def failure(command: str, error: str) -> Reply:
 class Commands:
     """Carries out lines of text on one node."""
 
-    def __init__(self, api: NodeApi) -> None:
-        self._actions = Actions(api)
+    def __init__(self, api: NodeApi, surroundings: Surroundings) -> None:
+        self._actions = Actions(api, surroundings)
 
     @property
     def partner(self) -> PeerId | None:
         """Whom plain text goes to."""
         return self._actions.partner
+
+    @property
+    def sending(self) -> bool:
+        """Whether a message is being stored, so that nobody knows its msg_id yet."""
+        return self._actions.sending > 0
 
     async def run(self, text: str) -> Reply | None:
         """Carry out one line; None if it is blank. Mistakes and refusals are replies too."""
@@ -79,6 +91,7 @@ class Commands:
             answer = await command.run(self._actions, rest)
         except UsageError as error:
             return failure(name, f"{name}: {error}; usage: {command.usage}")
-        except RequestError as error:
+        except (RequestError, StoreError, QueueFullError) as error:
             return failure(name, f"{name}: {error}")
-        return Reply(name, [visible(line) for line in answer.lines], answer.data)
+        lines = [visible(line) for line in answer.lines]
+        return Reply(name, lines, answer.data, page=answer.page)

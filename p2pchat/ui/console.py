@@ -60,7 +60,7 @@ def make_console(
     kind: Kind,
     reactor: Reactor,
     api: NodeApi,
-    data_dir: Path,
+    data_dir: Path | None,
     environ: Mapping[str, str],
     now: Callable[[], datetime],
     stdin: TextIO | None,
@@ -72,9 +72,9 @@ def make_console(
 
     It subscribes to the node's events when it starts, and stops when all its output is written, or
     after 2 s. stdin and stdout are those that the process began with. `now` is the time in UTC and
-    is called from threads too. The prompt keeps its history in data_dir. `classic` makes commands
-    of the words of an earlier program (see `classic.py`); StartError if the console is not a plain
-    one.
+    is called from threads too. The prompt keeps its history in data_dir, if any. `classic` makes
+    commands of the words of an earlier program (see `classic.py`); StartError if the console is
+    not a plain one.
     """
     if kind == "none":
         return Service()
@@ -84,19 +84,22 @@ def make_console(
         return _make_tty(reactor, api, data_dir, environ, now, stdin, stdout)
     form = JsonFormat() if kind == "json" else PlainFormat()
     streams = _readable(stdin), _writable(stdout)
-    return StreamConsole(reactor, api, form, now, *streams, classic=classic)
+    people = kind == "plain"
+    return StreamConsole(reactor, api, form, now, *streams, classic=classic, reads=people)
 
 
 def _make_tty(
     reactor: Reactor,
     api: NodeApi,
-    data_dir: Path,
+    data_dir: Path | None,
     environ: Mapping[str, str],
     now: Callable[[], datetime],
     stdin: TextIO | None,
     stdout: TextIO | None,
 ) -> IService:
     # Only a terminal needs prompt_toolkit, which takes a while to import.
+    from prompt_toolkit.history import InMemoryHistory
+
     from p2pchat.ui.history import FileHistory
     from p2pchat.ui.prompt import Prompt
     from p2pchat.ui.terminal import Terminal
@@ -104,7 +107,7 @@ def _make_tty(
 
     if stdin is None or stdout is None:
         raise StartError("--console tty needs a terminal for input and output")
-    history = FileHistory(data_dir / "history")
+    history = InMemoryHistory() if data_dir is None else FileHistory(data_dir / "history")
     prompt = Prompt(Terminal(stdin, stdout), history, colour=not environ.get("NO_COLOR"))
     return TtyConsole(reactor, api, prompt, now)
 

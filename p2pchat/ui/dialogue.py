@@ -1,5 +1,6 @@
 """The talk between a console and the node: lines in, replies and events out, in a good order."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -7,9 +8,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pchat.api import NodeApi
-from p2pchat.events import Event
+from p2pchat.events import DeliveryChanged, Event, HistoryOpened
+from p2pchat.history import OutboxEntry, StoreError
 from p2pchat.identity import PeerId
 from p2pchat.ui.commands import Commands, Reply, failure, parse
+from p2pchat.ui.surroundings import Surroundings
 
 
 class Face(Protocol):
@@ -21,20 +24,24 @@ class Face(Protocol):
     def show_reply(self, typed: str, reply: Reply) -> None:
         """Show the reply to the line that was typed."""
 
+    def recall(self, entries: Sequence[OutboxEntry]) -> None:
+        """Note messages of an earlier run: delivery events tell what becomes of them."""
+
 
 class Dialogue:
     """Carries out lines and passes on events.
 
-    Events that a command causes while it runs are shown behind its reply: whoever sends a message
-    learns its msg_id before its first delivery event.
+    Events that a command causes before it waits for anything are shown behind its reply, and so are
+    the delivery events that come while a message is stored: whoever sends a message learns its
+    msg_id before its first delivery event.
     """
 
     _log = Logger()
 
-    def __init__(self, api: NodeApi, face: Face) -> None:
+    def __init__(self, api: NodeApi, face: Face, surroundings: Surroundings) -> None:
         self._api = api
         self._face = face
-        self._commands = Commands(api)
+        self._commands = Commands(api, surroundings)
         self._running = False
         self._held: list[Event] = []
         self._open = False
@@ -70,12 +77,25 @@ class Dialogue:
     def _reply(self, reply: Reply | None, typed: str) -> None:
         if reply is not None and self._open:
             self._face.show_reply(typed, reply)
+        self._release()
 
     def _report(self, event: Event) -> None:
-        if self._running:
+        if isinstance(event, HistoryOpened) and event.waiting:
+            Deferred.fromCoroutine(self._recall()).addErrback(
+                lambda reason: self._log.failure("The outbox could not be recalled", reason)
+            )
+        if self._running or (isinstance(event, DeliveryChanged) and self._commands.sending):
             self._held.append(event)
         elif self._open:
             self._face.show_event(event)
+
+    async def _recall(self) -> None:
+        try:
+            entries = await self._api.history.outbox()
+        except StoreError as error:
+            self._log.debug("no outbox: {error}", error=error)
+            return
+        self._face.recall(entries)
 
     def _release(self) -> None:
         held, self._held = self._held, []

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from p2pchat.ui.actions import Actions, Answer
 
 #: What a command's first argument names, for completion.
-Argument = Literal["nothing", "peer", "target", "level", "command"]
+Argument = Literal["nothing", "peer", "target", "conversation", "outbox", "level", "command"]
 
 
 class Command(NamedTuple):

@@ -4,11 +4,13 @@ Objects are encoded in UTF-8 and end with `\\n`. Texts are as they came, not mad
 """
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 
 from p2pchat.events import Event
+from p2pchat.history import OutboxEntry
 from p2pchat.ui.commands import Reply
 
 
@@ -39,6 +41,9 @@ class JsonFormat:
                 error=reply.error,
             )
         )
+
+    def recall(self, entries: Iterable[OutboxEntry]) -> None:
+        """Nothing to do: delivery events carry the msg_id, and /outbox lists the texts."""
 
 
 def _encoded(event: Event) -> bytes:

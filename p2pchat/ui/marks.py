@@ -4,9 +4,10 @@ from p2pchat.api import ChatInfo
 from p2pchat.events import ChatChanged
 from p2pchat.ui.tables import plural
 
-#: A message that waits for its link has no state yet.
+#: By state; a message whose first event did not come yet has none.
 MARKS = {
     "": "…",
+    "queued": "…",
     "sent": "✓",
     "delivered": "✓✓",
     "failed": "✗",

@@ -1,8 +1,11 @@
 """What we said and what did not end yet, so that a view can tell what became of each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
+
+from p2pchat.history import OutboxEntry
+from p2pchat.ui.words import shown
 
 #: What a message is known by: its msg_id, or the chat_id of a chat of the archive.
 Key = str | int
@@ -13,17 +16,25 @@ _ENDS = ("delivered", "failed", "confirmed")
 class Message(NamedTuple):
     """A message to one peer, or a chat of the archive.
 
-    When it was written, how it reads, its state ("" at first), and what there is to say about that.
+    When it was written, how it reads, its state ("" at first), and what there is to say about that;
+    a message has the peer that it goes `to`.
     """
 
     time: datetime
     text: str
     state: str = ""
     note: str = ""
+    to: str = ""
 
     @property
     def ended(self) -> bool:
         return self.state in _ENDS
+
+
+def recalled(entry: OutboxEntry) -> Message:
+    """Return a message of an earlier run."""
+    text = f"→ {shown(entry.to)}: {entry.text}"
+    return Message(entry.queued_at, text, "queued", to=entry.to)
 
 
 class Outgoing:
@@ -66,11 +77,15 @@ class Outgoing:
 
         A node that is alone has nobody who could confirm them.
         """
-        found = {
-            key: message
-            for key, message in self._messages.items()
-            if message.state == "archived" and message.time < before
-        }
+        found = self._take(lambda one: one.state == "archived" and one.time < before)
+        return list(found.values())
+
+    def take_addressed(self, to: str) -> dict[Key, Message]:
+        """Forget and return the messages to a peer: nothing becomes of them while it is away."""
+        return self._take(lambda one: one.to == to)
+
+    def _take(self, wanted: Callable[[Message], bool]) -> dict[Key, Message]:
+        found = {key: message for key, message in self._messages.items() if wanted(message)}
         for key in found:
             del self._messages[key]
-        return list(found.values())
+        return found

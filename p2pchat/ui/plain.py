@@ -1,20 +1,28 @@
 """Plain output: lines of text for people, without escape codes."""
 
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
 from p2pchat.api import ChatInfo
 from p2pchat.events import DeliveryChanged, Event
+from p2pchat.history import OutboxEntry
 from p2pchat.text import visible
 from p2pchat.ui.actions import Sent
 from p2pchat.ui.commands import Reply
 from p2pchat.ui.marks import MARKS
-from p2pchat.ui.outgoing import Message, Outgoing
-from p2pchat.ui.views import Line, event_lines, plain, reply_lines, stamped
+from p2pchat.ui.outgoing import Message, Outgoing, recalled
+from p2pchat.ui.styled import Line, plain, stamped
+from p2pchat.ui.views import event_lines
 from p2pchat.ui.words import shown
 
 _EXCERPT = 80
 _MAX_OUTGOING = 10_000
-_STATES = {"sent": "sent", "delivered": "delivered", "failed": "not delivered"}
+_STATES = {
+    "queued": "queued",
+    "sent": "sent",
+    "delivered": "delivered",
+    "failed": "not delivered",
+}
 
 
 class PlainFormat:
@@ -36,13 +44,23 @@ class PlainFormat:
 
     def reply(self, reply: Reply, time: datetime) -> bytes:
         """Write a reply, a line for each of its lines."""
-        if isinstance(reply.data, ChatInfo):
-            return b""
-        if not isinstance(reply.data, Sent):
-            return self._written(reply_lines(reply), time)
-        text = visible(reply.lines[0], _EXCERPT)
-        self._outgoing.add(reply.data.msg_id, Message(time, text))
-        return b""
+        match reply.data:
+            case ChatInfo():
+                return b""
+            case Sent(msg_id=msg_id):
+                text = visible(reply.lines[0], _EXCERPT)
+                self._outgoing.add(msg_id, Message(time, text))
+                return self._written(_lines(reply.lines[1:]), time)
+        if reply.page is None:
+            return self._written(_lines(reply.lines), time)
+        return _encoded(f"{line}\n" for line in reply.lines)
+
+    def recall(self, entries: Iterable[OutboxEntry]) -> None:
+        """Note messages of an earlier run."""
+        for entry in entries:
+            message = recalled(entry)
+            text = visible(message.text, _EXCERPT)
+            self._outgoing.add(entry.msg_id, message._replace(text=text))
 
     def _delivery(self, event: DeliveryChanged) -> Line:
         message = self._outgoing.move_on(event.msg_id, event.state)
@@ -52,5 +70,12 @@ class PlainFormat:
 
     def _written(self, lines: list[Line], time: datetime) -> bytes:
         stamp = plain(stamped([], time, self._zone))  # once: a reply can have very many lines
-        text = "".join(f"{stamp}{plain(line)}\n" for line in lines)
-        return text.encode("utf-8", "replace")
+        return _encoded(f"{stamp}{plain(line)}\n" for line in lines)
+
+
+def _lines(texts: list[str]) -> list[Line]:
+    return [[("", visible(text))] for text in texts]
+
+
+def _encoded(lines: Iterable[str]) -> bytes:
+    return "".join(lines).encode("utf-8", "replace")

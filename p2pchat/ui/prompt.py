@@ -21,8 +21,8 @@ from prompt_toolkit.renderer import print_formatted_text
 
 from p2pchat.ui.backlog import Backlog
 from p2pchat.ui.keys import KEYS, STYLE, AskingCompleter, Candidates
+from p2pchat.ui.styled import Line, plain
 from p2pchat.ui.terminal import Terminal
-from p2pchat.ui.views import Line, plain
 
 #: Most that waits for a terminal that takes no output, in bytes.
 BACKLOG_LIMIT = 16 * 1024 * 1024

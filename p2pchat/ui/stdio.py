@@ -12,7 +12,7 @@ from threading import Semaphore, Thread
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.logger import Logger
 
 from p2pchat.ui.backlog import Backlog
@@ -25,8 +25,8 @@ _CHUNK = 64 * 1024
 _LINES_A_TURN = 64
 
 
-class Reactor(IReactorTime, IReactorFromThreads):
-    """What consoles need of a reactor: timers, and calls from other threads."""
+class Reactor(IReactorTime, IReactorThreads):
+    """What consoles need of a reactor: timers, threads, and calls from other threads."""
 
 
 class InputListener(Protocol):

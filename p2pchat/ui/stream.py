@@ -3,7 +3,7 @@
 What the lines of output look like is up to a Format: `plain` for people, `json_lines` for programs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -13,11 +13,14 @@ from twisted.logger import Logger
 
 from p2pchat.api import NodeApi
 from p2pchat.events import Event, Notice
+from p2pchat.history import OutboxEntry
 from p2pchat.ui.classic import slashed
 from p2pchat.ui.commands import Reply, failure
 from p2pchat.ui.dialogue import Dialogue
 from p2pchat.ui.lines import LINE_LIMIT
+from p2pchat.ui.reading import Reading
 from p2pchat.ui.stdio import LineInput, LineOutput, Reactor
+from p2pchat.ui.surroundings import Surroundings, threads_of
 
 #: Longest wait for what is under way at the end of input, in seconds.
 SETTLE_TIMEOUT = 5.0
@@ -36,13 +39,17 @@ class Format(Protocol):
     def reply(self, reply: Reply, time: datetime) -> bytes:
         """Write a reply."""
 
+    def recall(self, entries: Sequence[OutboxEntry]) -> None:
+        """Note messages of an earlier run, whose delivery events are to be written."""
+
 
 class StreamConsole(Service):
     """Carries out the lines of an input one after another and writes what happens.
 
     At the end of input it waits for what is under way, then leaves. Without an input (None) there
     are no commands and no end. `now` tells the time in UTC; it is called from a thread too. With
-    `classic` the words of an earlier program are commands too.
+    `classic` the words of an earlier program are commands too. If somebody `reads` the output, what
+    was written counts as read when the next line comes in.
     """
 
     _log = Logger()
@@ -57,12 +64,14 @@ class StreamConsole(Service):
         output_fd: int,
         *,
         classic: bool = False,
+        reads: bool = False,
     ) -> None:
         self._api = api
         self._form = form
         self._now = now
         self._classic = classic
-        self._dialogue = Dialogue(api, self)
+        self._reading = Reading(api) if reads else None
+        self._dialogue = Dialogue(api, self, Surroundings(now, threads_of(reactor)))
         self._input = None if input_fd is None else LineInput(input_fd, reactor, self)
         self._output = LineOutput(output_fd, reactor, self._describe_loss, self._output_gone)
 
@@ -88,17 +97,25 @@ class StreamConsole(Service):
         return self._output.close(FLUSH_TIMEOUT)
 
     def show_event(self, event: Event) -> None:
+        if self._reading:
+            self._reading.event_shown(event)
         self._output.write(self._form.event(event))
 
     def show_reply(self, typed: str, reply: Reply) -> None:
         self._output.write(self._form.reply(reply, self._now()))
 
+    def recall(self, entries: Sequence[OutboxEntry]) -> None:
+        self._form.recall(entries)
+
     async def line_received(self, line: str | None) -> None:
         """Carry out a line; a line that was too long gets a reply that says so."""
         if line is None:
             self.show_reply("", failure("", f"a line over {LINE_LIMIT} bytes was not carried out"))
-        else:
-            await self._dialogue.execute(slashed(line, self._api) if self._classic else line)
+            return
+        line = slashed(line, self._api) if self._classic else line
+        if self._reading:
+            self._reading.line_entered(line)
+        await self._dialogue.execute(line)
 
     def input_ended(self) -> None:
         """Let what is under way end, then leave."""

@@ -13,8 +13,9 @@ class Tally:
         self._connected: set[str] = set()
         self._unread = 0
 
-    def count(self, event: Event) -> None:
-        """Take note of an event."""
+    def count(self, event: Event) -> bool:
+        """Take note of an event; tell whether there is more unread by it."""
+        unread = self._unread
         match event:
             case PeerUp():
                 self._connected.add(event.peer_id)
@@ -24,6 +25,7 @@ class Tally:
                 self._unread += 1
             case ArchiveGrew() if event.source not in ("mined", "file"):
                 self._unread += len(event.chats)
+        return self._unread > unread
 
     def read(self) -> None:
         """Take note that the user has seen everything."""

@@ -1,7 +1,7 @@
 """The console on a terminal: a prompt with completion and history, and what happens above it."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Callable, Sequence
+from datetime import datetime, tzinfo
 from typing import Protocol
 
 from twisted.application.service import Service
@@ -9,30 +9,32 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from p2pchat.api import ChatInfo, NodeApi
-from p2pchat.events import ChatChanged, DeliveryChanged, Event, Notice
+from p2pchat.events import ChatChanged, DeliveryChanged, Event, Notice, PeerDown
+from p2pchat.history import OutboxEntry
 from p2pchat.text import visible
+from p2pchat.ui.absence import Absence
 from p2pchat.ui.actions import Sent
 from p2pchat.ui.commands import Reply, parse
 from p2pchat.ui.completion import Candidate, candidates
 from p2pchat.ui.dialogue import Dialogue
 from p2pchat.ui.marks import chat_note
-from p2pchat.ui.outgoing import Key, Message, Outgoing
+from p2pchat.ui.outgoing import Key, Message, recalled
 from p2pchat.ui.prompt import PromptListener, Scene
+from p2pchat.ui.reading import Reading
+from p2pchat.ui.recollection import Recollection
+from p2pchat.ui.said import rule
 from p2pchat.ui.stdio import Reactor
-from p2pchat.ui.tables import plural
+from p2pchat.ui.styled import Line, stamped
+from p2pchat.ui.surroundings import Surroundings, threads_of
 from p2pchat.ui.tally import Tally
-from p2pchat.ui.views import Line, delivery_line, event_line, event_lines, reply_lines, stamped
+from p2pchat.ui.under_way import UnderWay
+from p2pchat.ui.views import event_line, event_lines, reply_lines
 from p2pchat.ui.words import shown
 
 #: Longest wait for the terminal when the node stops, in seconds.
 CLOSE_TIMEOUT = 2.0
 
-_MAX_OUTGOING = 200
-_MAX_ABOVE = 3
 _MESSAGES = ("", "/msg", "/pub", "/chat")
-
-#: How long a chat waits above the prompt for a peer to confirm it, if it stands in our archive.
-_CONFIRMATION_TIME = timedelta(seconds=30)
 
 
 class PromptLike(Protocol):
@@ -48,10 +50,8 @@ class PromptLike(Protocol):
 class TtyConsole(Service):
     """Carries out what is typed at a prompt and shows what happens above it.
 
-    A message of ours stays above the prompt with its delivery mark until it is delivered or failed,
-    a chat of the archive until a peer confirmed it, or for 30 s and until it stands in ours; then
-    it is printed once, with the time it was written. `now` tells the time in UTC; it is called from
-    a thread too.
+    What we said stays above the prompt until it arrived (see `under_way`). `now` tells the time in
+    UTC; it is called from a thread too.
     """
 
     _log = Logger()
@@ -69,11 +69,14 @@ class TtyConsole(Service):
         self._prompt = prompt
         self._now = now
         self._zone = zone
-        self._dialogue = Dialogue(api, self)
+        self._dialogue = Dialogue(api, self, Surroundings(now, threads_of(reactor), zone))
         self._prompt_started = False
         self._closed: Deferred[None] = Deferred()
-        self._outgoing = Outgoing(_MAX_OUTGOING)
+        self._under_way = UnderWay(prompt.print, zone)
         self._tally = Tally(api.peer_id)
+        self._absence = Absence(now())
+        self._reading = Reading(api)
+        self._recollection = Recollection(reactor, api)
 
     def startService(self) -> None:
         """Subscribe to the node's events; the prompt appears when the reactor runs."""
@@ -87,8 +90,7 @@ class TtyConsole(Service):
         self._dialogue.stop()
         if not self._prompt_started:
             return succeed(None)
-        for message in self._outgoing:
-            self._print_message(message)
+        self._under_way.print_all()
         self._prompt.close()
         closed = self._closed.addTimeout(
             CLOSE_TIMEOUT, self._reactor, onTimeoutCancel=lambda *_: None
@@ -102,23 +104,36 @@ class TtyConsole(Service):
             case ChatChanged():
                 self._move_on(event, event.chat_id, event.state, chat_note(event))
             case _:
-                self._tally.count(event)
+                if self._tally.count(event) and self._absence.begins_unread(self._now()):
+                    self._prompt.print(rule("unread from here on"))
                 self._print_event(event)
+        if isinstance(event, PeerDown):
+            self._under_way.set_aside(event.peer_id)
+        self._reading.event_shown(event)
         self._show_scene()
 
     def show_reply(self, typed: str, reply: Reply) -> None:
         now = self._now()
         match reply.data:
-            case Sent(msg_id=msg_id):
-                self._follow(msg_id, Message(now, reply.lines[0]))
+            case Sent(msg_id=msg_id) as sent:
+                self._under_way.follow(msg_id, Message(now, reply.lines[0], to=sent.to))
+                if sent.absent:
+                    self._under_way.set_aside(sent.to)
+                for text in reply.lines[1:]:
+                    self._print([("class:notice", f"· {text}")], now)
             case ChatInfo(state=state) as chat:
-                self._follow(chat.chat_id, Message(now, reply.lines[0], state, chat_note(chat)))
+                ours = Message(now, reply.lines[0], state, chat_note(chat))
+                self._under_way.follow(chat.chat_id, ours)
             case _:
                 if reply.error and _is_message(typed):
                     self._echo(typed)
-                for line in reply_lines(reply):
-                    self._print(line, now)
+                for line in reply_lines(reply, now, self._zone):
+                    self._prompt.print(line)
         self._show_scene()
+
+    def recall(self, entries: Sequence[OutboxEntry]) -> None:
+        for entry in entries:
+            self._under_way.recall(entry.msg_id, recalled(entry))
 
     def line_entered(self, text: str) -> None:
         self._reactor.callFromThread(self._entered, text)
@@ -126,7 +141,7 @@ class TtyConsole(Service):
     def candidates_wanted(
         self, before_cursor: str, answer: Callable[[list[Candidate]], None]
     ) -> None:
-        self._reactor.callFromThread(lambda: answer(candidates(before_cursor, self._api)))
+        self._reactor.callFromThread(self._complete, before_cursor, answer)
 
     def describe_loss(self, count: int) -> Line:
         text = f"{count} lines were dropped here because the terminal took none"
@@ -142,8 +157,16 @@ class TtyConsole(Service):
     def _start_prompt(self) -> None:
         if self.running:
             self._prompt_started = True
+            self._complete("", lambda _: None)
             self._show_scene()
             self._prompt.start(self)
+
+    def _complete(self, before_cursor: str, answer: Callable[[list[Candidate]], None]) -> None:
+        fetching = Deferred.fromCoroutine(self._recollection.refresh(before_cursor))
+        fetching.addCallback(
+            lambda _: answer(candidates(before_cursor, self._api, self._recollection))
+        )
+        fetching.addErrback(lambda failure: self._log.failure("no completion", failure))
 
     def _leave(self, error: BaseException | None) -> None:
         if error is not None:
@@ -159,6 +182,8 @@ class TtyConsole(Service):
         if not self.running:
             return
         self._tally.read()
+        self._absence.end(self._now())
+        self._reading.line_entered(text)
         if text.strip() and not _is_message(text):
             self._echo(text)
         self._dialogue.execute(text)
@@ -167,50 +192,27 @@ class TtyConsole(Service):
     def _echo(self, text: str) -> None:
         self._print([("class:typed", f"> {visible(text)}")], self._now())
 
-    def _follow(self, key: Key, message: Message) -> None:
-        given_up = self._outgoing.add(key, message)
-        if given_up:
-            self._print_message(given_up)
-
     def _move_on(self, event: Event, key: Key, state: str, note: str) -> None:
-        message = self._outgoing.move_on(key, state, note)
-        if message is None:
+        if not self._under_way.move_on(event.time, key, state, note):
             self._print_event(event)
-        elif message.ended:
-            self._print_message(message)
 
     def _print_event(self, event: Event) -> None:
         for line in event_lines(event):
             self._print(line, event.time)
 
-    def _print_message(self, message: Message) -> None:
-        self._prompt.print(self._line_of(message))
-
-    def _line_of(self, message: Message) -> Line:
-        line = delivery_line(message.text, message.state, message.note)
-        return stamped(line, message.time, self._zone)
-
     def _print(self, line: Line, time: datetime) -> None:
         self._prompt.print(stamped(line, time, self._zone))
 
     def _show_scene(self) -> None:
-        for chat in self._outgoing.take_archived(self._now() - _CONFIRMATION_TIME):
-            self._print_message(chat)
+        self._under_way.tidy(self._now())
         partner = self._dialogue.partner
         self._prompt.show(
             Scene(
-                above=self._above(),
+                above=self._under_way.above(),
                 partner=shown(partner) if partner else "",
                 toolbar=str(self._tally),
             )
         )
-
-    def _above(self) -> tuple[Line, ...]:
-        messages = list(self._outgoing)
-        lines = [self._line_of(message) for message in messages[-_MAX_ABOVE:]]
-        more = len(messages) - len(lines)
-        note: list[Line] = [[("class:waiting", f"{plural(more, 'message')} before")]]
-        return (*(note if more else []), *lines)
 
 
 def _is_message(typed: str) -> bool:

@@ -1,6 +1,5 @@
 """What people read: an event or a reply as a line of text with styles.
 
-A line is a list of (style, text). A terminal gives the styles colours, plain output drops them.
 Whatever comes from outside passes through `visible`, so that a text of several lines is one line
 with its line ends as escapes, and nothing moves the cursor (docs/protocols.md, 2.12).
 """
@@ -14,6 +13,7 @@ from p2pchat.events import (
     ChatChanged,
     DeliveryChanged,
     Event,
+    HistoryOpened,
     MessageReceived,
     Notice,
     PeerDown,
@@ -22,12 +22,11 @@ from p2pchat.events import (
 )
 from p2pchat.text import visible
 from p2pchat.ui.commands import Reply
-from p2pchat.ui.marks import CHAIN, MARKS, chat_note, chat_text
+from p2pchat.ui.marks import CHAIN, chat_note, chat_text
+from p2pchat.ui.said import delivery_line, received_line
+from p2pchat.ui.styled import Line, stamped
 from p2pchat.ui.tables import plural
 from p2pchat.ui.words import shown
-
-Fragment = tuple[str, str]
-Line = list[Fragment]
 
 #: How many new chats an event has the texts of; if it has as many, there may be more.
 _MAX_NEW_CHATS = 20
@@ -46,6 +45,8 @@ def event_lines(event: Event) -> list[Line]:
             return [*_reorganisation(event), *_new_chats(event)]
         case ChatChanged(state="confirmed") if event.confirmations > 1:
             return []  # the first peer's confirmation is what matters
+        case HistoryOpened(unread=0, waiting=0):
+            return []
     return [event_line(event)]
 
 
@@ -59,7 +60,7 @@ def event_line(event: Event) -> Line:
         case PeerDown():
             return [("class:down", f"- {shown(event.peer_id)} is gone: {visible(event.reason)}")]
         case MessageReceived():
-            return _message(event)
+            return received_line(event)
         case DeliveryChanged():
             return delivery_line(f"→ {shown(event.to)}", event.state, event.reason)
         case ChatChanged():
@@ -69,34 +70,17 @@ def event_line(event: Event) -> Line:
         case Notice():
             text = f"{_NOTICE_MARKS[event.level]} {visible(event.text)}"
             return [(f"class:{event.level}", text)]
+        case HistoryOpened():
+            return _notice(f"{event.unread} unread (/unread), {_waiting(event.waiting)} (/outbox)")
     return _notice(type(event).__name__)
 
 
-def delivery_line(text: str, state: str, note: str = "") -> Line:
-    """Make the line of what we said: its mark, the text and a note, such as why it failed."""
-    style = f"class:{state or 'waiting'}"
-    line = [(style, MARKS[state]), ("class:own", " " + visible(text))]
-    if state == "failed":
-        note = f"not delivered: {note}"
-    if note:
-        line.append((style, f" ({visible(note)})"))
-    return line
-
-
-def reply_lines(reply: Reply) -> list[Line]:
-    """Make the lines of a reply, without their time."""
+def reply_lines(reply: Reply, time: datetime, zone: tzinfo | None = None) -> list[Line]:
+    """Make the lines of a reply, with the time unless they tell their own."""
+    if reply.page is not None:
+        return reply.page
     style = "class:error" if reply.error else ""
-    return [[(style, visible(line))] for line in reply.lines]
-
-
-def stamped(line: Line, time: datetime, zone: tzinfo | None = None) -> Line:
-    """Put the time of day before a line, in zone or where this machine is."""
-    return [("class:time", f"{time.astimezone(zone):%H:%M:%S} "), *line]
-
-
-def plain(line: Line) -> str:
-    """Drop the styles of a line."""
-    return "".join(text for _, text in line)
+    return [stamped([(style, visible(line))], time, zone) for line in reply.lines]
 
 
 def _notice(text: str) -> Line:
@@ -107,19 +91,14 @@ def _ready(event: Ready) -> str:
     return f"{shown(event.peer_id)} listens on {visible(event.host)}:{event.port}; try /help"
 
 
+def _waiting(count: int) -> str:
+    return f"{plural(count, 'message')} waiting to be delivered"
+
+
 def _how(event: PeerUp) -> str:
     dialled = "dialled us from" if event.direction == "in" else "answers at"
     kind = "" if event.modern else ", legacy"
     return f"{dialled} {visible(event.address)}{kind}"
-
-
-def _message(event: MessageReceived) -> Line:
-    line: Line = [("class:relayed", "[relayed, unverified] ")] if event.relayed else []
-    line.append(("class:peer", shown(event.source)))
-    if event.kind == "pub":
-        line.append(("class:target", f" to {shown(event.to)}"))
-    line.append(("", f": {visible(event.text)}"))
-    return line
 
 
 def _reorganisation(event: ArchiveGrew) -> list[Line]:

@@ -35,7 +35,7 @@ class BadInput(ChatCase):
         msg_id = self.alice.sends(self.bob, "yes")
         self.run_for(0.5)
         self.assertEqual(len(self.witness.got("ACK")), count + 1)
-        self.assertEqual(self.alice.states(msg_id), ["sent", "delivered"])
+        self.assertEqual(self.alice.states(msg_id), ["queued", "sent", "delivered"])
 
     def assert_turned_away(self, link: ScriptedLink) -> None:
         """Check that the sender was told a reason, and the link closed."""

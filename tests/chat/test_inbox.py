@@ -6,7 +6,16 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.chat.inbox import HIGH_WATER, HIGH_WATER_TEXT, LOW_WATER, Inbox, Taken
+from p2pchat.chat.inbox import (
+    HIGH_WATER,
+    HIGH_WATER_TEXT,
+    HOLD_PAUSE,
+    HOLD_TIME,
+    LOW_WATER,
+    SLICE_WHILE_BUSY,
+    Inbox,
+    Taken,
+)
 from p2pchat.chat.messages import Send
 from p2pchat.identity import PeerId
 
@@ -28,14 +37,15 @@ class InboxTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.shown: list[str] = []
-        self.inbox = Inbox(self.clock, self.show)
+        self.storing = False
+        self.inbox = Inbox(self.clock, self.show, lambda: self.storing)
 
     def show(self, taken: Taken) -> None:
         self.shown.append(taken[2].msg_id)
 
     def put(self, count: int, link: Any) -> None:
         for number in range(count):
-            taken = (datetime(2025, 1, 1, tzinfo=UTC), PeerId("bob@CIC"), Send(str(number)))
+            taken = (datetime(2025, 1, 1, tzinfo=UTC), PeerId("bob@CIC"), Send(str(number)), 0)
             self.inbox.put(taken, link)
 
     def turns(self) -> int:
@@ -51,6 +61,33 @@ class InboxTests(SynchronousTestCase):
         call = self.clock.calls.pop(0)
         call.called = 1
         call.func(*call.args, **call.kw)
+
+    def test_little_is_shown_while_messages_are_stored_and_that_for_a_moment(self) -> None:
+        self.storing = True
+        self.put(1000, FakeLink())
+        self.clock.advance(0)
+        self.clock.advance(HOLD_PAUSE)
+        self.assertEqual(len(self.shown), 2)
+        self.storing = False
+        self.clock.advance(HOLD_PAUSE)
+        self.assertGreater(len(self.shown), 2 + SLICE_WHILE_BUSY)
+        self.turns()
+        self.assertEqual(len(self.shown), 1000)
+
+    def test_who_keeps_storing_does_not_keep_messages_from_the_screen(self) -> None:
+        self.storing = True
+        self.put(1000, FakeLink())
+        while self.clock.seconds() < HOLD_TIME:
+            self.clock.advance(HOLD_PAUSE)
+        self.assertLess(len(self.shown), 100)
+        self.turns()
+        self.assertEqual(len(self.shown), 1000)
+
+    def test_a_full_inbox_is_not_held(self) -> None:
+        self.storing = True
+        self.put(LOW_WATER + 10, FakeLink())
+        self.turn()
+        self.assertEqual(len(self.shown), SLICE_WHILE_BUSY)
 
     def test_nothing_is_shown_while_a_read_is_worked_on(self) -> None:
         self.put(3, FakeLink())
@@ -73,6 +110,7 @@ class InboxTests(SynchronousTestCase):
                 datetime(2025, 1, 1, tzinfo=UTC),
                 PeerId("bob@CIC"),
                 Send(str(number), "", "", text),
+                0,
             )
             self.inbox.put(taken, link)
         self.assertTrue(link.paused)

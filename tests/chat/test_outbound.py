@@ -150,6 +150,17 @@ class Bounds(SynchronousTestCase):
         queue.take(0.0)
         queue.put(Send("3"))
 
+    def test_a_publication_is_not_withdrawn_and_what_is_makes_room(self) -> None:
+        line = len(encode(Send("1")))
+        queue = outbound(max_messages=2, max_bytes=2 * line + 10)
+        queue.put(Pub("1"))
+        queue.put(Send("2"))
+        self.assertFalse(queue.withdraw("1"))
+        self.assertTrue(queue.withdraw("2"))
+        self.assertFalse(queue.withdraw("2"))
+        queue.put(Send("3"))
+        self.assertEqual(len(queue), 2)
+
     def test_bytes(self) -> None:
         size = len(encode(Send("1", payload="x" * 100)))
         queue = outbound(max_bytes=2 * size)

@@ -49,6 +49,13 @@ class OutboundModel(RuleBasedStateMachine):
         self.serial += 1
         return str(self.serial)
 
+    @rule(data=st.data())
+    def withdraws(self, data: st.DataObject) -> None:
+        waiting = [message.msg_id for message in self.messages if isinstance(message, Send)]
+        msg_id = data.draw(st.sampled_from([*waiting, "not there"]))
+        assert self.queue.withdraw(msg_id) == (msg_id in waiting)
+        self.messages = [message for message in self.messages if message.msg_id != msg_id]
+
     @precondition(lambda self: not self.left)
     @rule(kind=st.sampled_from([Send, Pub]), size=st.integers(0, 300), wants_ack=st.booleans())
     def puts(self, kind: type[Send] | type[Pub], size: int, wants_ack: bool) -> None:

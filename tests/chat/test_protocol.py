@@ -106,6 +106,14 @@ class Length(SynchronousTestCase):
             bare.reads(b"x" * 65536)
             self.assertLessEqual(len(bare.link._buffer), MAX_LINE)
 
+    def test_nor_what_came_with_the_end_in_one_read(self) -> None:
+        for end in (b'{"type":"BYE","msg_id":"9"}\n', b'{"type":"BYE_OK","msg_id":"9"}\n'):
+            bare = talking()
+            if b"OK" in end:
+                bare.link.leave(Ending.WE_LEFT, "leaving")
+            bare.reads(end + b"x" * 40_000)
+            self.assertEqual(bare.link._buffer, b"")
+
 
 class Ends(SynchronousTestCase):
     def test_bye_is_answered_and_the_link_closed(self) -> None:

@@ -91,5 +91,5 @@ class SecondLink(ChatCase):
         self.assertEqual(node.connected, [peer.peer_id])
         msg_id = node.sends(peer, "hi")
         self.run_for(1)
-        self.assertEqual(node.states(msg_id), ["sent", "delivered"])
+        self.assertEqual(node.states(msg_id), ["queued", "sent", "delivered"])
         self.assertEqual(node.reported(PeerDown), [])

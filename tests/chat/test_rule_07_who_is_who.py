@@ -91,11 +91,11 @@ class SecondLinkOfOneName(ChatCase):
         new = self.impostor.dial(self.alice.address)
         self.run_for(PROBE_TIMEOUT + 0.5)
         self.assertEqual(new.types, ["HELLO_REJECT", "BYE"])
-        self.run_for(2.6)  # now the SEND has failed
-        self.assertEqual(self.alice.states(first), ["sent", "failed"])
+        self.run_for(2.6)  # now its ACK is overdue
+        self.assertEqual(self.alice.states(first), ["queued", "sent"])
         new = self.impostor.dial(self.alice.address)
         self.run_for(PROBE_TIMEOUT + 0.5)
-        self.assertEqual([m["msg_id"] for m in new.got("SEND")], [second])
+        self.assertEqual([m["msg_id"] for m in new.got("SEND")], [first, second])
         self.assertEqual(self.alice.states(second)[-1], "delivered")
 
     def test_rule_07_a_sign_of_life_does_not_last_for_ever(self) -> None:
@@ -159,3 +159,17 @@ class SecondLinkOfOneName(ChatCase):
         self.run_for(PROBE_TIMEOUT + 1)
         self.assertEqual(self.alice.texts, ["early"])
         self.assertEqual([m["msg_id"] for m in new.got("ACK")], ["1"])
+
+
+class LittleRoom(ChatCase):
+    def test_rule_07_what_found_no_room_on_the_old_link_goes_behind_what_did(self) -> None:
+        alice, bob = self.node(limits={"queue_messages": 2}), self.legacy()
+        self.dialled_by(alice, bob).answers.clear()
+        ids = [alice.sends(bob, str(number)) for number in range(6)]
+        self.run_for(0.1)
+        again = self.legacy("bob", listens=False)
+        again.dial(alice.address)
+        self.run_for(PROBE_TIMEOUT + 3.1)
+        new = again.dial(alice.address)
+        self.run_for(PROBE_TIMEOUT + 1)
+        self.assertEqual([m["msg_id"] for m in new.got("SEND")], ids)

@@ -73,7 +73,7 @@ class Modern(ChatCase):
             self.assertEqual(sorted(ann.texts), sorted(map(str, range(20))), latencies)
             self.assertEqual(sorted(bob.texts), sorted(map(str, range(20))), latencies)
             for node, msg_id in sent:
-                self.assertEqual(node.states(msg_id), ["sent", "delivered"])
+                self.assertEqual(node.states(msg_id), ["queued", "sent", "delivered"])
             self.check_end()
 
     def test_rule_08_nobody_is_reported_down_meanwhile(self) -> None:

@@ -9,8 +9,11 @@ from twisted.logger import LogLevel
 
 from p2pchat.config import Archive, Config, Connection, Peer, Rendezvous
 from p2pchat.events import DeliveryChanged, Event, MessageReceived, PeerDown, PeerUp
+from p2pchat.history import MAX_COUNT, Bounds, Entry
 from p2pchat.identity import PeerId, make_peer_id
 from p2pchat.node import Node
+from p2pchat.store.memory import MemoryHistory
+from tests.at_once import at_once
 from tests.simulation.network import Network
 
 RENDEZVOUS = "10.0.0.1"
@@ -45,13 +48,12 @@ class SimulatedNode:
         self.archive = archive
         self.node: Node | None = None
         self.sent: dict[str, tuple[PeerId, str]] = {}
-        self.abandoned: set[str] = set()
-        self.shown: Counter[tuple[int, str]] = Counter()
-        self._life = 0
+        #: What a disk keeps over restarts; there is none on a machine that never ran.
+        self.history: MemoryHistory | None = None
+        self.shown: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Start a node, as a new process would: with nothing remembered."""
-        self._life += 1
+        """Start a node, as a new process would: with nothing remembered but what is on the disk."""
         host = self.network.host(self.ip)
         config = Config(
             peer=Peer(name=self.name, port=4000),
@@ -59,15 +61,19 @@ class SimulatedNode:
             connection=self.connection,
             archive=self.archive,
         )
+        if self.history is None:
+            self.history = MemoryHistory(host, self.peer_id, Bounds(), self._wall_clock)
         rng = Random(self.network.random.random())
-        self.node = Node(host, rng, self._wall_clock, config, SilentLogs(), lambda: None)
+        self.node = Node(
+            *(host, rng, self._wall_clock, config, SilentLogs(), lambda: None),
+            history=self.history,
+        )
         self.node.subscribe(self._note)
         self.node.privilegedStartService()
         self.node.startService()
 
     def crash(self) -> None:
-        """End the process at once; nobody is left to tell how its messages ended."""
-        self.abandoned |= self.sent.keys()
+        """End the process at once; its disk stays as it is."""
         self.network.crash(self.ip)
         self.node = None
 
@@ -82,7 +88,7 @@ class SimulatedNode:
 
     def send(self, other: "SimulatedNode", text: str) -> str:
         assert self.node is not None
-        msg_id = self.node.send(other.peer_id, text)
+        msg_id = at_once(self.node.send(other.peer_id, text))
         self.sent[msg_id] = (other.peer_id, text)
         return msg_id
 
@@ -106,6 +112,12 @@ class SimulatedNode:
             if isinstance(event, DeliveryChanged) and event.msg_id == msg_id
         ]
 
+    def outbox(self) -> list[str]:
+        """Return the ids of what waits to be delivered, by the disk."""
+        if self.history is None:
+            return []
+        return [entry.msg_id for entry in at_once(self.history.outbox())]
+
     def ups_and_downs(self, other: "SimulatedNode") -> list[str]:
         return [
             "up" if isinstance(event, PeerUp) else "down"
@@ -119,7 +131,7 @@ class SimulatedNode:
     def _note(self, event: Event) -> None:
         self.events.append(event)
         if isinstance(event, MessageReceived):
-            self.shown[self._life, event.msg_id] += 1
+            self.shown[event.msg_id] += 1
         self.network.trace(f"{self.name} {event!r}")
 
 
@@ -138,18 +150,52 @@ def all_connected(nodes: Sequence[SimulatedNode]) -> bool:
 
 
 def check_honesty(nodes: Sequence[SimulatedNode]) -> None:
-    """Check what must hold at any moment, whatever the network did.
+    """Check what must hold at any moment, whatever the network did and whoever crashed.
 
-    Nothing is shown twice by one process or under the wrong name, and what was reported as
-    delivered was received.
+    Nothing is shown twice, over all lives of a process, or under the wrong name; what was reported
+    as delivered was received; and what was not is still in the outbox of its sender, so that it
+    will be. Nobody stores a message twice.
     """
     senders = {str(node.peer_id): node for node in nodes}
-    received = {event.msg_id: event for node in nodes for event in node.received()}
-    for event in received.values():
-        assert event.msg_id in senders[event.source].sent, f"{event} was never sent"
+    stored = {node.peer_id: stored_by(node) for node in nodes}
     for node in nodes:
+        for event in node.received():
+            assert event.msg_id in senders[event.source].sent, f"{event} was never sent"
         assert set(node.shown.values()) <= {1}, f"{node.name} showed something twice"
-        for msg_id, (to, text) in node.sent.items():
+        assert set(stored[node.peer_id].values()) <= {1}, f"{node.name} stored something twice"
+        for msg_id, (to, _) in node.sent.items():
+            received = msg_id in stored.get(to, ())
+            assert "queued" in node.deliveries(msg_id), f"{msg_id} was never accepted"
+            assert received or msg_id in node.outbox(), f"{msg_id} is lost"
             if "delivered" in node.deliveries(msg_id):
-                assert msg_id in received, f"{msg_id} was delivered to nobody"
-                assert (received[msg_id].to, received[msg_id].text) == (to, text)
+                assert received, f"{msg_id} was delivered to nobody"
+
+
+def check_arrived(nodes: Sequence[SimulatedNode]) -> None:
+    """Check what must hold once all of them lived long enough: whatever was accepted has arrived.
+
+    It arrived once, unchanged, was told to be delivered, and nothing is under way any more. It was
+    also shown, unless its receiver crashed between storing and showing it; then it is unread.
+    """
+    for receiver in nodes:
+        entries = {e.msg_id: e for e in entries_of(receiver) if e.direction == "in"}
+        for sender in nodes:
+            sent = {i: text for i, (to, text) in sender.sent.items() if to == receiver.peer_id}
+            arrived = {
+                i: entry.text for i, entry in entries.items() if entry.source == sender.peer_id
+            }
+            assert arrived == sent, f"{sender.name} to {receiver.name}: {sent} became {arrived}"
+    for node in nodes:
+        assert node.outbox() == [], f"{node.name} still has something to send"
+        states = {entry.state for entry in entries_of(node) if entry.direction == "out"}
+        assert states <= {"delivered"}, f"{node.name}: {states}"
+
+
+def entries_of(node: SimulatedNode) -> list[Entry]:
+    """Return all that a node has stored, oldest first."""
+    return at_once(node.history.entries(None, MAX_COUNT)) if node.history is not None else []
+
+
+def stored_by(node: SimulatedNode) -> Counter[str]:
+    """Count what a node has stored of what others said, by msg_id."""
+    return Counter(entry.msg_id for entry in entries_of(node) if entry.direction == "in")

@@ -1,11 +1,15 @@
 """Archives on a simulated network: races, partitions, crashes, full disks; no chat is lost."""
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.api import ArchivePeerInfo
 from p2pchat.config import Archive as Settings
 from p2pchat.events import ArchiveGrew, Notice
+from p2pchat.history import Bounds
+from p2pchat.store.memory import MemoryHistory
 from tests.archive.mined import easy_proof
+from tests.at_once import at_once
 from tests.simulation.archives import (
     ArchiveNode,
     all_equal,
@@ -17,7 +21,7 @@ from tests.simulation.archives import (
     texts,
 )
 from tests.simulation.network import Network
-from tests.simulation.nodes import SimulatedNode, make_nodes
+from tests.simulation.nodes import START, SimulatedNode, make_nodes
 
 #: Times of a network on which many mine at the same moment; in seconds.
 SLOW = {"thread_time": (0.0, 0.3), "latency": (0.2, 0.3)}
@@ -321,12 +325,44 @@ class WholeNodeTests(SynchronousTestCase):
             node.stop()
         self.assertEqual(network.errors, [])
 
+    def test_peers_of_an_earlier_run_are_tried_again(self) -> None:
+        self.enterContext(easy_proof())
+        network = Network(4)
+        first, second, third = make_nodes(network, 3, archive=Settings())
+        first.start()  # serves the rendezvous, by which the others meet
+        second.start()
+        third.start()
+        network.run_until(lambda: third.ip in remembered(second), 60)
+        for node in (first, second, third):
+            node.crash()
+        third.history = None  # it remembers nobody
+        second.history = history_with(second, at_once(second.history.archive_peers()))
+        third.start()
+        second.start()
+        network.run_until(lambda: len(archive_peers(third)) == 1, 60)
+
 
 WRITTEN = ["by n1", "by n2", "by n3", "by n4"]
 
 
 def archive_peers(node: SimulatedNode) -> list[ArchivePeerInfo]:
     return node.running.archive.info().peers
+
+
+def remembered(node: SimulatedNode) -> list[str]:
+    """Return whom a node would try again after a restart."""
+    assert node.history is not None
+    return at_once(node.history.archive_peers())
+
+
+def history_with(node: SimulatedNode, archive_peers: list[str]) -> MemoryHistory:
+    """Make a history that remembers peers of the archive and nothing else."""
+    history = MemoryHistory(Clock(), node.peer_id, Bounds(), lambda: START)
+    at_once(history.open())
+    for host in archive_peers:
+        at_once(history.archive_peer_seen(host, START))
+    at_once(history.close())
+    return history
 
 
 def written(node: SimulatedNode) -> list[str]:

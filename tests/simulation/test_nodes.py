@@ -5,7 +5,13 @@ from collections import Counter
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.simulation.network import Network
-from tests.simulation.nodes import SimulatedNode, all_connected, check_honesty, make_nodes
+from tests.simulation.nodes import (
+    SimulatedNode,
+    all_connected,
+    check_arrived,
+    check_honesty,
+    make_nodes,
+)
 
 
 def meet(seed: int, count: int, **conditions: object) -> tuple[Network, list[SimulatedNode]]:
@@ -141,8 +147,8 @@ class ChurnTests(SynchronousTestCase):
         network.advance(120)
         self.assertTrue(all_connected(nodes), f"seed {seed}")
         self.assertEqual(network.errors, [], f"seed {seed}")
-        self._check_every_message_ended(nodes, seed)
         check_honesty(nodes)
+        check_arrived(nodes)
 
     def _stir(self, network: Network, nodes: list[SimulatedNode]) -> None:
         """Send something, or crash, stop or start a node."""
@@ -160,11 +166,43 @@ class ChurnTests(SynchronousTestCase):
             for other in others:
                 node.send(other, f"{network.clock.now:.3f} {node.name} {other.name}")
 
-    def _check_every_message_ended(self, nodes: list[SimulatedNode], seed: int) -> None:
-        for node in nodes:
-            for msg_id in node.sent.keys() - node.abandoned:
-                states = node.deliveries(msg_id)
-                self.assertIn(states[-1:], (["delivered"], ["failed"]), f"seed {seed}: {states}")
+
+class AbsentTests(SynchronousTestCase):
+    """What is said to somebody who is not there."""
+
+    def test_a_message_outlives_both_and_arrives_once(self) -> None:
+        network, nodes = meet(seed=11, count=3)
+        _, alice, bob = nodes
+        bob.stop()
+        network.advance(5)
+        ids = [alice.send(bob, f"good night {number}") for number in range(3)]
+        alice.crash()
+        network.advance(3600)
+        alice.start()
+        network.advance(60)
+        self.assertEqual(alice.outbox(), ids)
+        bob.start()
+        network.run_until(lambda: not alice.outbox(), limit_seconds=60)
+        check_honesty(nodes)
+        check_arrived(nodes)
+        self.assertEqual([event.msg_id for event in bob.received()], ids)
+
+    def test_both_crash_after_it_was_stored_and_before_its_ack_arrives(self) -> None:
+        network, nodes = meet(seed=12, count=3, latency=(0.1, 0.1))
+        _, alice, bob = nodes
+        msg_id = alice.send(bob, "hi")
+        network.run_until(lambda: bob.received(), limit_seconds=5)
+        self.assertEqual(alice.deliveries(msg_id), ["queued", "sent"])
+        alice.crash()
+        bob.crash()
+        network.advance(5)
+        alice.start()
+        bob.start()
+        network.run_until(lambda: not alice.outbox(), limit_seconds=200)
+        self.assertEqual(alice.deliveries(msg_id), ["queued", "sent", "delivered"])
+        check_honesty(nodes)
+        check_arrived(nodes)
+        self.assertEqual(bob.shown[msg_id], 1)
 
 
 class BackoffTests(SynchronousTestCase):

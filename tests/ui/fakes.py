@@ -7,13 +7,16 @@ from queue import Queue
 from tempfile import TemporaryDirectory
 from unittest import TestCase
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.internet.task import Clock
 
 from p2pchat.api import LinkInfo, PeerInfo, RendezvousInfo, RttInfo, Status
 from p2pchat.errors import RequestError
 from p2pchat.events import Event, Listener
+from p2pchat.history import Bounds, Received
 from p2pchat.identity import PeerId, name_of
+from p2pchat.store.memory import MemoryHistory
+from p2pchat.ui.surroundings import Surroundings
 from tests.ui.fake_archive import FakeArchive
 
 NOON = datetime(2025, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -59,6 +62,38 @@ def link(peer_id: str) -> LinkInfo:
     )
 
 
+def surroundings(now: Callable[[], datetime] = noon) -> Surroundings:
+    """Make surroundings where it is noon in UTC and work in threads is done at once."""
+    return Surroundings(now, execute, UTC)
+
+
+def received(msg_id: str, text: str = "hello", **changes) -> Received:
+    """Make a message that bob sent to us at noon."""
+    fields = {"sender": PeerId("bob@CIC"), "to": "alice@CIC", "kind": "send", **changes}
+    return Received(msg_id, text=text, **{"relayed": False, "time": NOON, **fields})
+
+
+class FakeHistory(MemoryHistory):
+    """A history that is open, and fails with `trouble` if there is any."""
+
+    def __init__(self) -> None:
+        super().__init__(Clock(), PeerId("alice@CIC"), Bounds(), noon)
+        self.trouble: Exception | None = None
+        self.read_up_to: list[int] = []
+        self.open()
+
+    def keep(self, *messages: Received) -> list[int | None]:
+        """Keep messages of others and return their stored ids."""
+        return self.receive(messages).result
+
+    def read(self, stored_id: int) -> "Deferred[None]":
+        self.read_up_to.append(stored_id)
+        return super().read(stored_id)
+
+    def _do(self, work):
+        return fail(self.trouble) if self.trouble else super()._do(work)
+
+
 STATUS = Status(
     peer_id="alice@CIC",
     version="0.1.0",
@@ -80,14 +115,20 @@ STATUS = Status(
 
 
 class FakeNode:
-    """A node without a network: `calls` is what it was asked, in order."""
+    """A node without a network: `calls` is what it was asked, in order.
+
+    Whom it knows at first it is connected to. What is sent is stored when `storing` fires, and the
+    events of sending come just before the sender hears of that.
+    """
 
     peer_id = PeerId("alice@CIC")
 
     def __init__(self, *peer_ids: str) -> None:
         self.calls: list[tuple[object, ...]] = []
         self.known = [peer(peer_id) for peer_id in peer_ids]
-        self.known_links: list[LinkInfo] = []
+        self.known_links = [link(peer_id) for peer_id in peer_ids]
+        self.history = FakeHistory()
+        self.storing: Deferred[None] = succeed(None)
         self.listeners: list[Listener] = []
         self.discovery: Deferred[None] = succeed(None)
         self.gathering: Deferred[None] = succeed(None)
@@ -134,13 +175,20 @@ class FakeNode:
             raise RequestError(f"{len(found)} peers are called {name}")
         return found[0]
 
-    def send(self, peer: PeerId, text: str) -> str:
+    def send(self, peer: PeerId, text: str) -> "Deferred[str]":
         self.calls.append(("send", peer, text))
+        msg_id = f"m{len(self.calls)}"
         if self.refusal:
-            raise self.refusal
-        for event in self.events_of_send:
-            self.report(event)
-        return f"m{len(self.calls)}"
+            return fail(self.refusal)
+        sent: Deferred[str] = Deferred()
+        stored: Deferred[None] = Deferred()
+        stored.addCallbacks(self._stored, sent.errback, (msg_id, sent))
+        self.storing.chainDeferred(stored)
+        return sent
+
+    def cancel(self, message: int | str) -> "Deferred[bool]":
+        self.calls.append(("cancel", message))
+        return self.history.cancel(message)
 
     def publish(self, target: str, text: str) -> tuple[str, int]:
         self.calls.append(("publish", target, text))
@@ -160,6 +208,20 @@ class FakeNode:
     def leave(self) -> None:
         self.calls.append(("leave",))
 
+    def _stored(self, _: None, msg_id: str, sent: "Deferred[str]") -> None:
+        for event in self.events_of_send:
+            self.report(event)
+        sent.callback(msg_id)
+
+
+class FakePool:
+    """A pool of threads that has none: work is done at once."""
+
+    def callInThreadWithCallback(self, on_result, work, *args) -> None:  # noqa: N802  # Twisted's
+        execute(work, *args).addCallbacks(
+            lambda result: on_result(True, result), lambda reason: on_result(False, reason)
+        )
+
 
 class ThreadedClock(Clock):
     """A clock that also takes calls from other threads; they run when the test says so."""
@@ -170,6 +232,9 @@ class ThreadedClock(Clock):
 
     def callFromThread(self, call, *args, **kwargs) -> None:
         self._calls.put(lambda: call(*args, **kwargs))
+
+    def getThreadPool(self) -> FakePool:
+        return FakePool()
 
     def run_until(self, condition: Callable[[], object]) -> None:
         """Run the calls of other threads until condition holds; fails if none comes any more."""

@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pchat.events import ChatState
 from p2pchat.text import is_printable
 from p2pchat.ui.marks import MARKS
-from p2pchat.ui.views import event_lines, plain
+from p2pchat.ui.styled import plain
+from p2pchat.ui.views import event_lines
 from tests.ui.archive_events import chat_changed, grew, peer_changed
 from tests.ui.test_views import HOSTILE
 

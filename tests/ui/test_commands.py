@@ -13,7 +13,7 @@ from p2pchat.ui.actions import LogLevel, PeerRtt, Published, Redialled, Sent
 from p2pchat.ui.catalogue import COMMANDS
 from p2pchat.ui.commands import Commands, Reply, parse
 from p2pchat.ui.words import quoted
-from tests.ui.fakes import STATUS, FakeNode, link, peer
+from tests.ui.fakes import STATUS, FakeNode, link, peer, surroundings
 
 TEXTS = st.text().filter(lambda text: is_printable(text) and text.strip())
 
@@ -23,7 +23,7 @@ class CommandsCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.node = FakeNode("bob@CIC", "carol@LAB", "carol@CIC")
-        self.commands = Commands(self.node)
+        self.commands = Commands(self.node, surroundings())
 
     def run_line(self, text: str) -> Reply | None:
         return self.successResultOf(Deferred.fromCoroutine(self.commands.run(text)))
@@ -181,6 +181,7 @@ class NodeCommandTests(CommandsCase):
         self.assertEqual((reply.lines, reply.data), (["no peers known in #none"], []))
 
     def test_connections(self) -> None:
+        self.node.known_links = []
         self.assertEqual(self.run_line("/conn").lines, ["no connections"])
         self.node.known_links = [link("bob@CIC")]
         reply = self.run_line("/conn")

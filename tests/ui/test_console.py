@@ -115,6 +115,7 @@ class MakeTests(StreamsCase):
             console = self.make(kind, reading, writing)
             self.assertIsInstance(console, StreamConsole)
             self.assertIsInstance(console._form, form)
+            self.assertEqual(console._reading is not None, kind == "plain")
             self.assertEqual(console._input._fd, reading.fileno())
             self.assertEqual(console._output._fd, writing.fileno())
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat import api, events
-from p2pchat.ui import actions, archive_actions
+from p2pchat import api, events, history
+from p2pchat.ui import actions, archive_actions, history_actions
 from p2pchat.ui.catalogue import COMMANDS, CommandHelp
 from p2pchat.ui.json_lines import Replied
 
@@ -23,6 +23,11 @@ DATA = {
     "peer": api.PeerInfo,
     "round trip times": api.RttInfo,
     "message": actions.Sent,
+    "waiting message": history.OutboxEntry,
+    "kept message": history.Entry,
+    "found message": history.Found,
+    "unread messages": history_actions.UnreadMessages,
+    "export": history_actions.Exported,
     "publication": actions.Published,
     "link": api.LinkInfo,
     "peer times": actions.PeerRtt,

@@ -13,7 +13,7 @@ from p2pchat.ui.catalogue import COMMANDS
 from p2pchat.ui.commands import Commands, Reply, failure
 from p2pchat.ui.json_lines import JsonFormat
 from tests.ui.fake_archive import archived
-from tests.ui.fakes import NOON, FakeNode, link
+from tests.ui.fakes import NOON, FakeNode, make_folder, received, surroundings
 from tests.ui.test_views import EVENTS, message
 
 #: Lone surrogates too, which st.text leaves out.
@@ -36,7 +36,7 @@ class JsonTests(SynchronousTestCase):
         self.assertEqual(
             self.form.event(message("a\nb")),
             b'{"event":"message","time":"2025-03-01T12:00:00Z","msg_id":"1","from":"bob@CIC",'
-            b'"to":"alice@CIC","text":"a\\nb","kind":"send","relayed":false}\n',
+            b'"to":"alice@CIC","text":"a\\nb","kind":"send","relayed":false,"stored_id":0}\n',
         )
 
     def test_a_reply(self) -> None:
@@ -44,7 +44,7 @@ class JsonTests(SynchronousTestCase):
         self.assertEqual(
             self.form.reply(reply, NOON).decode(),
             '{"event":"reply","time":"2025-03-01T12:00:00Z","command":"/msg",'
-            '"lines":["→ bob@CIC: hi"],"data":{"msg_id":"1","to":"bob@CIC"}}\n',
+            '"lines":["→ bob@CIC: hi"],"data":{"msg_id":"1","to":"bob@CIC","absent":false}}\n',
         )
 
     def test_a_reply_that_failed(self) -> None:
@@ -56,16 +56,21 @@ class JsonTests(SynchronousTestCase):
 
     def test_the_data_of_every_command_is_json(self) -> None:
         node = FakeNode("bob@CIC")
-        node.known_links = [link("bob@CIC")]
+        node.history.keep(received("b1"))
+        node.history.queue("bob@CIC", "a1", "hi", NOON)
+        folder = make_folder(self)
         node.archive.chats = [archived(1, "hello")]
         arguments = {
             "/msg": " bob hi",
             "/pub": " * hi",
             "/log": " info",
+            "/cancel": " a1",
+            "/search": " hel*",
+            "/export": f" {folder}/all",
             "/chat": " hi",
             "/connect": " 127.0.0.3",
         }
-        commands = Commands(node)
+        commands = Commands(node, surroundings())
         for name in COMMANDS:
             line = name + arguments.get(name, "")
             reply = self.successResultOf(Deferred.fromCoroutine(commands.run(line)))

@@ -52,6 +52,15 @@ class OutgoingTests(SynchronousTestCase):
         self.assertEqual([found.text for found in outgoing.take_archived(later)], ["a"])
         self.assertEqual([found.text for found in outgoing], ["b", "c", "d"])
 
+    def test_messages_to_a_peer_are_taken_out(self) -> None:
+        outgoing = Outgoing(10)
+        outgoing.add("1", Message(NOON, "a", to="bob@CIC"))
+        outgoing.add("2", Message(NOON, "b", to="carol@CIC"))
+        outgoing.add("3", Message(NOON, "c", "sent", to="bob@CIC"))
+        found = outgoing.take_addressed("bob@CIC")
+        self.assertEqual({key: one.text for key, one in found.items()}, {"1": "a", "3": "c"})
+        self.assertEqual([one.text for one in outgoing], ["b"])
+
     def test_the_oldest_is_given_up_at_the_limit(self) -> None:
         outgoing = Outgoing(2)
         self.assertIsNone(outgoing.add("1", Message(NOON, "a")))

@@ -5,6 +5,8 @@ from datetime import UTC
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.events import Notice
+from p2pchat.history import OutboxEntry
+from p2pchat.identity import PeerId
 from p2pchat.ui.actions import Sent
 from p2pchat.ui.commands import Reply, failure
 from p2pchat.ui.plain import PlainFormat
@@ -34,16 +36,33 @@ class PlainTests(SynchronousTestCase):
         sent = Reply("/msg", ["→ bob@CIC: hi"], Sent("1", "bob@CIC"))
         self.assertEqual(self.form.reply(sent, NOON), b"")
         lines = [
+            self.form.event(change("1", "queued")),
             self.form.event(change("1", "sent")),
             self.form.event(change("1", "delivered")),
             self.form.event(change("2", "failed", "no\nACK")),
         ]
         self.assertEqual(
             b"".join(lines).decode(),
+            "12:00:00 … queued → bob@CIC: hi\n"
             "12:00:00 ✓ sent → bob@CIC: hi\n"
             "12:00:00 ✓✓ delivered → bob@CIC: hi\n"
             "12:00:00 ✗ not delivered → bob@CIC (no\\x0aACK)\n",
         )
+
+    def test_a_message_of_an_earlier_run_shows_with_its_text(self) -> None:
+        self.form.recall([OutboxEntry(7, "1", PeerId("bob@CIC"), "hi\n" * 50, NOON, 0)])
+        line = self.form.event(change("1", "delivered")).decode()
+        self.assertTrue(line.startswith("12:00:00 ✓✓ delivered → bob@CIC: hi\\x0ahi"), line)
+        self.assertLess(len(line), 200)
+
+    def test_that_a_message_waits_is_a_line(self) -> None:
+        sent = Reply("/msg", ["→ bob@CIC: hi", "bob is away"], Sent("1", "bob@CIC", True))
+        self.assertEqual(self.form.reply(sent, NOON), b"12:00:00 bob is away\n")
+
+    def test_a_page_is_its_lines_and_tells_its_own_times(self) -> None:
+        page = [[("class:time", "09:00:00 "), ("class:match", "a")]]
+        reply = Reply("/search", ["09:00:00 «a»"], [], page=page)
+        self.assertEqual(self.form.reply(reply, NOON).decode(), "09:00:00 «a»\n")
 
     def test_a_chat_of_the_archive_shows_as_its_states(self) -> None:
         self.assertEqual(self.form.reply(Reply("/chat", ["⛓ hello"], chat_info()), NOON), b"")

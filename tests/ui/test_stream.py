@@ -11,7 +11,8 @@ from p2pchat.events import DeliveryChanged, Notice
 from p2pchat.ui.json_lines import JsonFormat
 from p2pchat.ui.lines import LINE_LIMIT
 from p2pchat.ui.stream import StreamConsole
-from tests.ui.fakes import NOON, PATIENCE, FakeNode, ThreadedClock, noon
+from tests.ui.fakes import NOON, PATIENCE, FakeNode, ThreadedClock, make_folder, noon, received
+from tests.ui.test_views import message
 
 SENT = DeliveryChanged(time=NOON, msg_id="m1", to="bob@CIC", state="sent")
 NOTICE = Notice(time=NOON, level="info", text="x")
@@ -145,6 +146,40 @@ class StreamTests(SynchronousTestCase):
 
     def test_without_the_option_they_are_messages(self) -> None:
         self.assertEqual(self.command_of(b"hist"), "/msg")
+
+    def read_after(self, line: bytes, **options) -> list[int]:
+        """What counts as read after a message came and then a line."""
+        console = self.start(**options)
+        [stored_id] = self.node.history.keep(received("b1"))
+        self.node.report(message("hello", stored_id=stored_id))
+        self.type(line)
+        os.close(self.typing_fd)
+        self.run_until_left()
+        self.output_of(console)
+        return self.node.history.read_up_to
+
+    def test_what_people_saw_is_read_at_the_next_line(self) -> None:
+        self.assertEqual(self.read_after(b"\n", reads=True), [1])
+
+    def test_what_is_shown_and_followed_by_no_line_is_not_read(self) -> None:
+        self.assertEqual(self.read_after(b"", reads=True), [])
+
+    def test_for_programs_nothing_is_read_but_by_unread(self) -> None:
+        self.assertEqual(self.read_after(b"/status\n"), [])
+
+    def test_programs_read_by_unread(self) -> None:
+        self.assertEqual(self.read_after(b"/unread\n"), [1])
+
+    def test_work_in_threads_is_awaited(self) -> None:
+        self.node.history.keep(received("b1"))
+        console = self.start()
+        file = make_folder(self) / "all"
+        self.type(f"/export {file}\n".encode())
+        os.close(self.typing_fd)
+        self.run_until_left()
+        [reply] = self.output_of(console)
+        self.assertEqual(reply["data"], {"file": str(file), "messages": 1})
+        self.assertEqual(file.read_bytes().count(b"\n"), 1)
 
     def test_without_an_input_it_stays(self) -> None:
         console = self.start(has_input=False)

@@ -25,15 +25,15 @@ class TallyTests(SynchronousTestCase):
         self.check("0 connected | 0 unread")
 
     def test_messages_and_chats_are_unread_until_the_user_types(self) -> None:
-        self.tally.count(message("hi"))
-        self.tally.count(grew(12, "a", "b"))
+        self.assertTrue(self.tally.count(message("hi")))
+        self.assertTrue(self.tally.count(grew(12, "a", "b")))
         self.check("0 connected | 3 unread")
         self.tally.read()
         self.check("0 connected | 0 unread")
 
     def test_what_we_had_or_wrote_is_read(self) -> None:
         for source in ("file", "mined"):
-            self.tally.count(grew(12, "a", source=source))
+            self.assertFalse(self.tally.count(grew(12, "a", source=source)))
         self.check("0 connected | 0 unread")
 
     def test_a_hostile_name_is_harmless(self) -> None:

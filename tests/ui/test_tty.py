@@ -6,12 +6,13 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.errors import RequestError
-from p2pchat.events import PeerDown, PeerUp
+from p2pchat.events import DeliveryChanged, HistoryOpened, PeerDown, PeerUp
+from p2pchat.identity import PeerId
 from p2pchat.ui.prompt import Scene
+from p2pchat.ui.styled import plain
 from p2pchat.ui.tty import TtyConsole
-from p2pchat.ui.views import plain
 from tests.ui.archive_events import chat_changed, grew
-from tests.ui.fakes import NOON, FakeNode, ThreadedClock
+from tests.ui.fakes import NOON, FakeNode, ThreadedClock, received
 from tests.ui.test_outgoing import change
 from tests.ui.test_views import message
 
@@ -196,6 +197,19 @@ class TtyTests(SynchronousTestCase):
         self.assertEqual(self.prompt.scene.toolbar, "alice@CIC | 0 connected | 0 unread")
         self.assertNotIn("12:00:00 > ", self.shown())
 
+    def test_what_waited_since_an_earlier_run_is_shown_when_it_ends(self) -> None:
+        self.node.history.queue(PeerId("bob@CIC"), "m1", "from yesterday", NOON)
+        self.node.report(HistoryOpened(time=NOON, unread=0, waiting=1))
+        for state in ("sent", "delivered"):
+            self.node.report(DeliveryChanged(time=NOON, msg_id="m1", to="bob@CIC", state=state))
+        self.assertEqual(
+            self.shown()[-2:],
+            [
+                "12:00:00 · 0 unread (/unread), 1 message waiting to be delivered (/outbox)",
+                "12:00:00 ✓✓ → bob@CIC: from yesterday",
+            ],
+        )
+
     def test_completion_is_answered_in_the_reactor(self) -> None:
         answers = []
         self.console.candidates_wanted("/msg b", answers.append)
@@ -214,6 +228,98 @@ class TtyTests(SynchronousTestCase):
             tell(OSError(5, "Input/output error"))
             self.reactor.run_until(lambda: self.node.calls)
             self.assertEqual(self.node.calls, [("leave",)])
+
+    def test_a_message_to_an_absent_peer_is_printed_and_so_is_its_end(self) -> None:
+        self.node.known_links = []
+        self.node.events_of_send = [change("m1", "queued")]
+        self.enter("/msg bob hi")
+        self.assertEqual(self.prompt.above(), [])
+        waits = "bob@CIC is not there: the message is queued and will be sent when bob@CIC comes"
+        self.assertEqual(self.shown(), ["12:00:00 … → bob@CIC: hi", f"12:00:00 · {waits}"])
+        self.node.report(change("m1", "sent"))
+        self.assertEqual((self.shown(), self.prompt.above()), ([], []))
+        self.node.report(change("m1", "delivered"))
+        self.assertEqual(self.shown(), ["12:00:00 ✓✓ → bob@CIC: hi"])
+
+    def test_what_became_of_a_message_that_waited_has_the_time_when_it_did(self) -> None:
+        self.node.known_links = []
+        self.time -= timedelta(hours=2)
+        self.enter("/msg bob hi")
+        self.assertEqual(self.shown()[0], "10:00:00 … → bob@CIC: hi")
+        self.node.report(change("m1", "failed", "too old"))
+        self.assertEqual(self.shown(), ["12:00:00 ✗ → bob@CIC: hi (not delivered: too old)"])
+
+    def test_messages_do_not_stay_in_sight_when_their_peer_leaves(self) -> None:
+        self.enter("/msg bob hi")
+        self.node.report(change("m1", "sent"))
+        self.node.report(PeerDown(time=NOON, peer_id="carol@CIC", reason="bye"))
+        self.assertEqual(len(self.prompt.above()), 1)
+        self.shown()
+        self.node.report(PeerDown(time=NOON, peer_id="bob@CIC", reason="bye"))
+        self.assertEqual(self.prompt.above(), [])
+        self.assertEqual(
+            self.shown(), ["12:00:00 - bob@CIC is gone: bye", "12:00:00 ✓ → bob@CIC: hi"]
+        )
+        self.node.report(change("m1", "delivered"))
+        self.assertEqual(self.shown(), ["12:00:00 ✓✓ → bob@CIC: hi"])
+
+    def test_a_line_stands_where_the_user_left(self) -> None:
+        self.node.report(message("seen"))
+        self.time += timedelta(minutes=2)
+        self.node.report(message("a"))
+        self.node.report(message("b"))
+        self.assertEqual(
+            self.shown(),
+            [
+                "12:00:00 bob@CIC: seen",
+                "──── unread from here on ────",
+                "12:00:00 bob@CIC: a",
+                "12:00:00 bob@CIC: b",
+            ],
+        )
+        self.enter("")
+        self.node.report(message("c"))
+        self.assertEqual(self.shown(), ["12:00:00 bob@CIC: c"])
+        self.time += timedelta(minutes=2)
+        self.node.report(message("d"))
+        self.assertEqual(len(self.shown()), 2)
+
+    def test_what_was_printed_is_read_at_the_next_line(self) -> None:
+        [first, second] = self.node.history.keep(received("b1"), received("b2"))
+        self.node.report(message("a", stored_id=first))
+        self.node.report(message("b", stored_id=second))
+        self.assertEqual(self.node.history.read_up_to, [])
+        self.enter("")
+        self.assertEqual(self.node.history.read_up_to, [second])
+
+    def test_unread_lists_what_an_earlier_session_left(self) -> None:
+        self.node.history.keep(received("b1", "old"))
+        [new] = self.node.history.keep(received("b2", "new"))
+        self.node.report(message("new", stored_id=new))
+        self.enter("")
+        self.shown()
+        self.enter("/unread")
+        self.assertEqual(
+            self.shown()[1:],
+            ["──── 2025-03-01 ────", "12:00:00 bob@CIC: old", "12:00:00 bob@CIC: new"],
+        )
+        [newest] = self.node.history.keep(received("b3", "newest"))
+        self.node.report(message("newest", stored_id=newest))
+        self.enter("")
+        self.assertEqual(self.node.history.read_up_to, [new, newest])
+
+    def test_a_match_is_styled(self) -> None:
+        self.node.history.keep(received("b1", "say hello"))
+        self.enter("/search hello")
+        self.assertEqual(self.shown()[1], "2025-03-01 12:00:00 bob@CIC: say hello")
+
+    def test_peers_of_old_are_offered(self) -> None:
+        self.node.history.peer_seen(PeerId("zoe@OLD"), [], NOON)
+        self.reactor.advance(60)
+        answers = []
+        self.console.candidates_wanted("/msg z", answers.append)
+        self.reactor.run_until(lambda: answers)
+        self.assertEqual([found.text for found in answers[0]], ["zoe "])
 
     def test_stop_prints_what_is_under_way_and_waits_for_the_prompt(self) -> None:
         self.enter("/msg bob hi")

@@ -1,6 +1,6 @@
 """Events and replies as lines for people."""
 
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta, timezone
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +10,7 @@ from p2pchat import events
 from p2pchat.events import (
     DeliveryChanged,
     Event,
+    HistoryOpened,
     MessageReceived,
     Notice,
     PeerDown,
@@ -18,7 +19,9 @@ from p2pchat.events import (
 )
 from p2pchat.text import is_printable
 from p2pchat.ui.commands import Reply, failure
-from p2pchat.ui.views import delivery_line, event_line, event_lines, plain, reply_lines, stamped
+from p2pchat.ui.said import delivery_line
+from p2pchat.ui.styled import plain, stamped
+from p2pchat.ui.views import event_line, event_lines, reply_lines
 from tests.ui.archive_events import chat_changed, grew, peer_changed
 from tests.ui.fakes import NOON
 
@@ -48,6 +51,7 @@ EVENTS = [
     (message("hi", relayed=True), "[relayed, unverified] bob@CIC: hi"),
     (message("one\ntwo\x1b[2J\u202e"), "bob@CIC: one\\x0atwo\\x1b[2J\\u202e"),
     (message("hi", source="bob@CIC: x"), '"bob@CIC: x": hi'),
+    (DeliveryChanged(time=NOON, msg_id="1", to="bob@CIC", state="queued"), "… → bob@CIC"),
     (DeliveryChanged(time=NOON, msg_id="1", to="bob@CIC", state="sent"), "✓ → bob@CIC"),
     (DeliveryChanged(time=NOON, msg_id="1", to="bob@CIC", state="delivered"), "✓✓ → bob@CIC"),
     (
@@ -58,6 +62,10 @@ EVENTS = [
     (chat_changed("archived", 12), "✓ ⛓ hello (in the archive at height 12)"),
     (peer_changed("connected", 12), "+ archive peer 192.0.2.7, 12 chats"),
     (Notice(time=NOON, level="info", text="a\nb"), "· a\\x0ab"),
+    (
+        HistoryOpened(time=NOON, unread=3, waiting=1),
+        "· 3 unread (/unread), 1 message waiting to be delivered (/outbox)",
+    ),
     (Notice(time=NOON, level="warning", text="a"), "! a"),
     (Notice(time=NOON, level="error", text="a"), "!! a"),
 ]
@@ -91,7 +99,8 @@ class EventTests(SynchronousTestCase):
             Notice(time=NOON, level="info", text=text),
         ]
         lines = [event_line(event) for event in hostile]
-        lines += reply_lines(Reply("/x", [text])) + reply_lines(failure("/x", text))
+        for reply in (Reply("/x", [text]), failure("/x", text)):
+            lines += reply_lines(reply, NOON)
         for line in lines:
             self.assertTrue(is_printable(plain(line)), line)
 
@@ -106,12 +115,18 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(plain(line), "14:00:00 x")
 
     def test_marks(self) -> None:
-        cases = {"": "… x", "sent": "✓ x", "delivered": "✓✓ x", "failed": "✗ x"}
+        cases = {"": "… x", "queued": "… x", "sent": "✓ x", "delivered": "✓✓ x", "failed": "✗ x"}
         for state, expected in cases.items():
             note = "r" if state == "failed" else ""
             expected += " (not delivered: r)" if note else ""
             self.assertEqual(plain(delivery_line("x", state, note)), expected)
 
     def test_replies(self) -> None:
-        self.assertEqual(reply_lines(Reply("/x", ["a", "b"])), [[("", "a")], [("", "b")]])
-        self.assertEqual(reply_lines(failure("/x", "a")), [[("class:error", "a")]])
+        time = ("class:time", "12:00:00 ")
+        lines = reply_lines(Reply("/x", ["a", "b"]), NOON, UTC)
+        self.assertEqual(lines, [[time, ("", "a")], [time, ("", "b")]])
+        self.assertEqual(reply_lines(failure("/x", "a"), NOON, UTC), [[time, ("class:error", "a")]])
+
+    def test_a_page_tells_its_own_times(self) -> None:
+        page = [[("class:match", "a"), ("", "b")]]
+        self.assertIs(reply_lines(Reply("/x", ["«a»b"], page=page), NOON), page)

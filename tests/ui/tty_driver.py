@@ -42,7 +42,10 @@ class DrivenNode(FakeNode):
         )
 
     def send(self, peer, text):
-        msg_id = super().send(peer, text)
+        stored = super().send(peer, text)
+        return stored.addCallback(self._move_on, peer, text)
+
+    def _move_on(self, msg_id, peer, text):
         state = "failed" if text == "lost" else "sent" if text == "late" else "delivered"
         reason = "no answer within 5 s" if text == "lost" else ""
         self.report(DeliveryChanged(time=now(), msg_id=msg_id, to=peer, state="sent"))

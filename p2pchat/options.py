@@ -1,0 +1,156 @@
+"""The command line of `twistd p2pchat`: options -> Config, and the node's folder."""
+
+import getpass
+import sys
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+import platformdirs
+from twisted.python import usage
+
+from p2pchat import __version__, process
+from p2pchat.config import OPTIONS, Config, find_config_file, load_file, make_config
+from p2pchat.data_dir import lock_data_dir, make_data_dir
+from p2pchat.errors import ConfigError, P2PChatError
+from p2pchat.identity import is_name, make_peer_id
+
+CONSOLES = ("auto", "tty", "plain", "json", "none")
+
+
+class Options(usage.Options):
+    """The command line of `twistd p2pchat`."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "A chat node without a server in the middle. Settings are read from --config, else "
+        "./config.json, else the user's configuration folder; options come before them."
+    )
+    optParameters: ClassVar[list[list[object]]] = [
+        ["name", None, None, "Your name on the network [your login name]"],
+        ["namespace", None, None, "The group you belong to [CIC]"],
+        ["port", None, None, "Listen for peers on this port [4000, or a free one]"],
+        ["bind", None, None, "Listen on this IP address only [all]"],
+        ["config", None, None, "Read this configuration file"],
+        ["data-dir", None, None, "Keep history, archive, log and pid file here"],
+        [
+            "import",
+            None,
+            None,
+            "Add the messages of this file of /export to the history",
+        ],
+        ["log-level", None, None, "DEBUG, INFO, WARNING or ERROR [INFO]"],
+        ["log-file", None, None, "Write the log here; - is standard output [in the data folder]"],
+        ["archive-bind", None, None, "Exchange the archive from this IPv4 address [as --bind]"],
+        ["archive-port", None, None, "The archive's port, the same on the whole network [51511]"],
+        ["console", None, "auto", f"How to talk to you: {', '.join(CONSOLES)}"],
+    ]
+    optFlags: ClassVar[list[list[object]]] = [
+        ["no-rendezvous", None, "Use no rendezvous server: only wait for others"],
+        ["ephemeral", None, "Keep messages and archive in memory only: they end with the node"],
+        ["no-archive", None, "Take no part in the archive"],
+        ["classic-commands", None, "Plain console: take the archive's commands without slash, too"],
+    ]
+
+    def __init__(self) -> None:
+        usage.Options.__init__(self)
+        self.servers: list[str] = []
+        self.archive_peers: list[str] = []
+        self.settings = Config()
+        self.data_dir = Path()
+        self.lock: IO[str] | None = None
+        self.import_file: Path | None = None
+
+    def opt_rendezvous(self, server: str) -> None:
+        """Find peers through this server, HOST:PORT; may be given several times [127.0.0.1:8080]"""
+        self.servers.append(server)
+
+    def opt_archive_peer(self, peer: str) -> None:
+        """Exchange the archive with this peer, HOST or HOST:PORT; may be given several times"""
+        self.archive_peers.append(peer)
+
+    def opt_version(self) -> None:
+        """Print the version of p2pchat and exit."""
+        print(f"p2pchat {__version__}")
+        sys.exit(0)
+
+    def postOptions(self) -> None:
+        """Make the configuration, and what has to be done before twistd goes on."""
+        process.install_reactor()
+        process.allow_open_files()
+        process.share_interpreter()
+        try:
+            self.settings = _configure(self)
+            me = make_peer_id(self.settings.peer.name or "", self.settings.peer.namespace)
+            self.data_dir = make_data_dir(self["data-dir"], me)
+            self.lock = lock_data_dir(self.data_dir, me)
+            self.import_file = _import_file(self["import"])
+        except P2PChatError as error:
+            raise SystemExit(f"p2pchat: {error}") from error
+        if self.parent is not None and self.parent.get("pidfile") == "twistd.pid":
+            pidfile = self.data_dir / "twistd.pid"
+            # nobody else runs here, as we hold the lock: what is left is of a crash
+            pidfile.unlink(missing_ok=True)
+            self.parent["pidfile"] = str(pidfile)
+
+
+def _configure(options: Options) -> Config:
+    named = options["config"]
+    user_dir = platformdirs.user_config_path("p2pchat")
+    path = Path(named) if named else find_config_file(Path.cwd(), user_dir)
+    content = load_file(path) if path is not None else {}
+    overrides = _overrides(options)
+    config = make_config(content, overrides)
+    if config.peer.name is None:
+        config = make_config(content, {**overrides, "peer.name": _login_name()})
+    if options["console"] not in CONSOLES:
+        raise ConfigError(f"--console: expected {', '.join(CONSOLES)}, got {options['console']!r}")
+    return config
+
+
+def _overrides(options: Options) -> dict[str, Any]:
+    """Return what the command line sets, by the key it stands for."""
+    given = {key: options.get(option.removeprefix("--")) for key, option in OPTIONS.items()}
+    overrides = {key: value for key, value in given.items() if value is not None}
+    for key in overrides.keys() & {"peer.port", "archive.port"}:
+        overrides[key] = _number(overrides[key], OPTIONS[key])
+    if "logging.level" in overrides:
+        overrides["logging.level"] = overrides["logging.level"].upper()
+    if options["no-rendezvous"]:
+        overrides["rendezvous.servers"] = []
+    elif options.servers:
+        overrides["rendezvous.servers"] = options.servers
+    if options.archive_peers:
+        overrides["archive.peers"] = options.archive_peers
+    if options["ephemeral"]:
+        overrides["store.ephemeral"] = True
+    if options["no-archive"]:
+        overrides["archive.enabled"] = False
+    return overrides
+
+
+def _number(port: str, option: str) -> int:
+    if not (port.isascii() and port.isdecimal() and len(port) < 10):
+        raise ConfigError(f"{option}: expected a number from 1 to 65535, got {port!r}")
+    return int(port)
+
+
+def _login_name() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = ""
+    if not is_name(name):
+        raise ConfigError("your login name cannot be used here; give a --name")
+    return name
+
+
+def _import_file(option: str | None) -> Path | None:
+    """Return the file to import; ConfigError, while it can still be said, if it cannot be read."""
+    if not option:
+        return None
+    path = Path(option).absolute()
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ConfigError(f"--import {path}: {error.strerror or error}") from error
+    return path

@@ -1,0 +1,57 @@
+"""Who waits for the history to open, and in which order and number it is let in."""
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pchat.chat.opening import MAX_WAITING, MAX_WAITING_TEXT, Opening
+from p2pchat.errors import QueueFullError
+from p2pchat.history import StoreError
+
+
+class Doors(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.opening = Opening()
+        self.let_in: list[str] = []
+
+    def waits(self, name: str, count: int = 1, text: int = 0) -> "Deferred[None]":
+        return self.opening.wait(count, text).addCallback(lambda _: self.let_in.append(name))
+
+    def test_who_waits_is_let_in_in_order_and_later_ones_at_once(self) -> None:
+        self.waits("1")
+        self.waits("2").addCallback(lambda _: self.waits("4"))
+        self.waits("3")
+        self.assertEqual((self.let_in, self.opening.is_open), ([], False))
+        self.opening.open()
+        self.waits("5")
+        self.assertEqual((self.let_in, self.opening.is_open), (["1", "2", "3", "4", "5"], True))
+
+    def test_if_it_never_opens_all_are_turned_away(self) -> None:
+        waiting = self.waits("1")
+        self.opening.give_up()
+        self.failureResultOf(waiting, StoreError)
+        self.failureResultOf(self.waits("2"), StoreError)
+        self.opening.open()
+        self.failureResultOf(self.waits("3"), StoreError)
+        self.assertEqual(self.let_in, [])
+
+    def test_once_open_it_stays_open(self) -> None:
+        self.opening.open()
+        self.opening.give_up()
+        self.waits("1")
+        self.assertEqual(self.let_in, ["1"])
+
+    def test_so_many_and_so_much_text_may_wait(self) -> None:
+        for bound in ((MAX_WAITING, 0), (1, MAX_WAITING_TEXT)):
+            self.opening = Opening()
+            first = self.waits("1", *bound)
+            self.failureResultOf(self.waits("2", 1, 1), QueueFullError)
+            first.cancel()
+            self.failureResultOf(first, CancelledError)
+            self.assertNoResult(self.waits("3", *bound))
+
+    def test_who_does_not_wait_any_more_is_not_let_in(self) -> None:
+        first, _ = self.waits("1"), self.waits("2")
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.opening.open()
+        self.assertEqual(self.let_in, ["2"])
