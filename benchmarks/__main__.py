@@ -15,6 +15,8 @@ from benchmarks import (
     archive_ticker,
     archive_verify,
     burst,
+    history_keep,
+    history_million,
     links,
     ping,
     ready,
@@ -34,12 +36,15 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "ticker": archive_ticker.measure,
     "memory": archive_memory.measure,
     "answers": archive_answers.measure,
+    "keep": history_keep.measure,
+    "million": history_million.measure,
 }
 
 #: Names that stand for several.
 GROUPS = {
     "chat": ("burst", "links", "ping", "ready"),
     "archive": ("verify", "adopt", "mine", "ticker", "memory", "answers"),
+    "history": ("keep", "million"),
 }
 
 
