@@ -1,6 +1,7 @@
 """The folder of a node: made at the start, and held for as long as its process lives."""
 
 import fcntl
+import os
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -21,12 +22,15 @@ MAX_HOLDER = 200
 def make_data_dir(option: str | None, me: PeerId) -> Path:
     """Return the folder of this node, made if need be and closed to others.
 
-    It is the one that the option names, else one for `me` among the user's. Raises ConfigError.
+    It is the one that the option names, else one for `me` among the user's. One that is there and
+    was named is left as it is: all files in it are closed to others. Raises ConfigError.
     """
     default = platformdirs.user_data_path("p2pchat") / quote(me, safe=" @")
     path = Path(option).absolute() if option else default
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not option:
+            _close_to_others(path)
     except OSError as error:
         raise ConfigError(f"data folder {path}: {error.strerror or error}") from error
     return path
@@ -39,7 +43,8 @@ def lock_data_dir(data_dir: Path, me: str, hint: str = CHOOSE_ANOTHER) -> IO[str
     """
     holder: str = me
     try:
-        lock = (data_dir / "lock").open("a+", errors="replace")
+        lock = open(data_dir / "lock", "a+", errors="replace", opener=_for_owner_alone)  # noqa: SIM115 - it is returned
+        _close_to_others(lock.fileno())
         lock.seek(0)
         holder = visible(lock.readline(MAX_HOLDER).strip()) or me
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,3 +59,14 @@ def lock_data_dir(data_dir: Path, me: str, hint: str = CHOOSE_ANOTHER) -> IO[str
     except OSError as error:
         raise ConfigError(f"data folder {data_dir}: {error.strerror or error}") from error
     return lock
+
+
+def _for_owner_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _close_to_others(place: Path | int) -> None:
+    """Let nobody else in, if it is ours to say so."""
+    status = os.stat(place)
+    if status.st_mode & 0o077 and status.st_uid == os.getuid():
+        os.chmod(place, status.st_mode & 0o700)

@@ -153,7 +153,7 @@ class History(Protocol):
         ...
 
     def close(self) -> "Deferred[None]":
-        """Do what was asked for before, then end; fires without error."""
+        """Do what was asked to be kept before, then end; fires without error."""
         ...
 
     def receive(self, batch: Sequence[Received]) -> "Deferred[list[int | None]]":
@@ -210,7 +210,11 @@ class History(Protocol):
 
         `word*` finds what begins so, words in double quotes only side by side. Case and the accents
         of Latin letters don't matter. Among more than store.words.MAX_MATCHES, the newest are taken
-        from those that were stored last.
+        from those that were stored last. Of a long search the first words count, as do prefixes of
+        a single letter: see store/words.py.
+
+        What was stored last is not found if it takes more than a second to get ready for that:
+        after much more text than anybody types.
         """
         ...
 
@@ -223,7 +227,10 @@ class History(Protocol):
         ...
 
     def export(self) -> AsyncIterator[list[Entry]]:
-        """Yield everything, oldest first, in pages of at most PAGE."""
+        """Yield everything that is stored by now, oldest first, in pages of at most PAGE.
+
+        After much was stored it may be a while until the first one.
+        """
         ...
 
     def import_entries(self, entries: Sequence[Entry]) -> "Deferred[tuple[int, int]]":
@@ -241,7 +248,12 @@ class History(Protocol):
         ...
 
     def peers(self) -> "Deferred[list[KnownPeer]]":
-        """Return the peers we had to do with, by id."""
+        """Return the peers we had to do with, by id.
+
+        Those are also the ones with whom there are messages, or for whom some wait, and nothing
+        more: without addresses, and the last message is the contact. They come after those with
+        whom there was one where the bound on peers leaves room, the last ones first.
+        """
         ...
 
     def archive_peer_seen(self, host: str, time: datetime) -> "Deferred[None]":

@@ -29,6 +29,16 @@ class Making(SynchronousTestCase):
         self.assertEqual(make_data_dir(str(named), ME), named)
         self.assertEqual(make_data_dir(str(named), ME), named)
 
+    def test_one_that_is_there_is_closed_to_others_but_not_if_it_is_named(self) -> None:
+        named = self.home / "there"
+        for option, path, mode in (
+            (None, make_data_dir(None, ME), 0o700),
+            (str(named), make_data_dir(str(named), ME), 0o755),
+        ):
+            path.chmod(0o755)
+            self.assertEqual(make_data_dir(option, ME), path)
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), mode)
+
     def test_what_is_no_folder_is_named(self) -> None:
         self.home.write_text("a file")
         error = self.assertRaises(ConfigError, make_data_dir, None, ME)
@@ -46,6 +56,15 @@ class Locking(SynchronousTestCase):
             self.assertIn("alice@CIC is running already", str(error))
             self.assertIn("choose another --name", str(error))
         lock_data_dir(self.folder, ME).close()
+
+    def test_the_lock_is_for_its_owner_alone(self) -> None:
+        before = os.umask(0)
+        self.addCleanup(os.umask, before)
+        lock = self.folder / "lock"
+        for _ in range(2):
+            lock_data_dir(self.folder, ME).close()
+            self.assertEqual(stat.S_IMODE(lock.stat().st_mode), 0o600)
+            lock.chmod(0o644)
 
     def test_who_holds_it_is_told(self) -> None:
         (self.folder / "lock").write_bytes(b"somebody@else, of an earlier run\n\xff\n")

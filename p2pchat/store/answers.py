@@ -73,10 +73,12 @@ def page(db: sqlite3.Connection, me: PeerId, after: tuple[int, int]) -> list[Ent
     return [entry_of(named, me, read) for named in queries.page(db, after, PAGE)]
 
 
-def peers(db: sqlite3.Connection) -> list[KnownPeer]:
-    """Whom we had to do with, by id."""
+def peers(db: sqlite3.Connection, count: int) -> list[KnownPeer]:
+    """Whom we had to do with, by id; `count` at the most, the others after those with contact."""
     try:
-        return [_peer(*row) for row in queries.peers(db)]
+        known = [_peer(*row) for row in queries.peers(db)]
+        known += [_peer(*row) for row in queries.partners(db, max(0, count - len(known)))]
+        return sorted(known, key=lambda peer: peer.peer_id)
     except (msgspec.DecodeError, TypeError, OverflowError) as error:
         raise DamagedError("a peer is not as it was written") from error
 

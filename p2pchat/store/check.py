@@ -10,10 +10,13 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+from p2pchat.history import StoreError
 from p2pchat.identity import PeerId
 from p2pchat.store import queries, schema
 from p2pchat.store.errors import DamagedError
+from p2pchat.store.owner import owner
 from p2pchat.store.rows import entry_of, outbox_entry_of
+from p2pchat.text import visible
 
 #: How many of the last messages are read.
 SAMPLE = 1000
@@ -21,10 +24,24 @@ SAMPLE = 1000
 Check = Callable[[sqlite3.Connection], None]
 
 
-def identify(db: sqlite3.Connection) -> None:
-    """It is empty, or ours and of a version that we know."""
+def identify(db: sqlite3.Connection, file: str, me: PeerId) -> None:
+    """It is empty, or a history of `me` in a version that we know.
+
+    One that is somebody else's, or of a newer version, is not damaged: StoreError.
+    """
+    if schema.is_newer(db):
+        version, known = schema.version_of(db), len(schema.MIGRATIONS)
+        raise StoreError(
+            f"{file} was made by a newer version of p2pchat (schema {version}, this one knows"
+            f" {known})"
+        )
     if not schema.is_ours(db):
-        raise DamagedError("it is not a history, or one of a newer version")
+        raise DamagedError("it is not a history")
+    whose = owner(db)
+    if whose not in (None, me):
+        raise StoreError(
+            f"{file} belongs to {visible(whose)}; choose another --data-dir, or move it away"
+        )
 
 
 def first_look(db: sqlite3.Connection, me: PeerId) -> None:

@@ -17,11 +17,12 @@ from p2pchat.events import Level
 from p2pchat.history import Bounds, StoreError
 from p2pchat.identity import PeerId
 from p2pchat.store import check, salvage, schema, takeover
-from p2pchat.store.connection import BUSY_TIMEOUT, connect
+from p2pchat.store.connection import BUSY_TIMEOUT, connect, connect_to_read
 from p2pchat.store.errors import DamagedError, as_store_errors
 from p2pchat.store.files import Files
 from p2pchat.store.inspection import Inspection
 from p2pchat.store.journal import Journal
+from p2pchat.store.owner import claim
 from p2pchat.store.salvage import Ended, Taken
 from p2pchat.store.wreck import Wreck
 
@@ -61,14 +62,15 @@ class Database:
     def open(self) -> None:
         """Open the file if it is not; a damaged one is set aside, and a new one takes its place.
 
-        What can be read of it is taken over, the outbox at once.
+        What can be read of it is taken over, the outbox at once. What is somebody else's, or of a
+        newer version, stays as it is.
 
         Raises StoreError.
         """
         if self._suspicion is not None:
             self.replace(self._suspicion)
         if self._journal is None:
-            with as_store_errors():
+            with as_store_errors(self._files.path.name):
                 self._journal = self._open()
 
     def replace(self, reason: str) -> None:
@@ -147,6 +149,9 @@ class Database:
 
     def salvaged(self, ended: Ended) -> None:
         """Note that all was taken over from a file."""
+        if ended.readable:
+            with as_store_errors():
+                self._files.put_taken(ended.file)
         if ended.messages:
             text = f"{ended.messages} messages more were taken over from {ended.file}"
             self._notices.append(("info", text))
@@ -174,11 +179,13 @@ class Database:
     def _open_sound(self) -> Journal:
         """Open the file; DamagedError if it is not sound."""
         self._files.create()
+        self._identify()
         in_order = self._files.take_stamp()
-        with as_store_errors():
+        name = self._files.path.name
+        with as_store_errors(name):
             db = connect(self._files.path)
         try:
-            with as_store_errors():
+            with as_store_errors(name):
                 journal = self._look_at(db, in_order)
                 self._take_over(journal)
                 return journal
@@ -186,9 +193,17 @@ class Database:
             db.close()
             raise
 
+    def _identify(self) -> None:
+        """Find out whether the file is for us, before anything of it is touched."""
+        # what can't be read so is looked at once more when it is open
+        trouble = suppress(sqlite3.Error, UnicodeDecodeError)
+        with trouble, closing(connect_to_read(self._files.path)) as db:
+            check.identify(db, self._files.path.name, self._me)
+
     def _look_at(self, db: sqlite3.Connection, in_order: bool) -> Journal:
-        check.identify(db)
+        check.identify(db, self._files.path.name, self._me)
         schema.migrate(db)
+        claim(db, self._me)
         if not in_order:
             check.first_look(db, self._me)
             self.inspection.begin(check.slices(db))
@@ -204,6 +219,8 @@ class Database:
             path, reason = damaged
             with closing(Wreck(path)) as wreck:
                 taken = _in_transaction(journal, lambda: salvage.begin(journal, wreck))
+            if taken.messages and not taken.more:
+                self._files.put_taken(path)
             self._notices.append(("error", self._replaced(reason, taken, path)))
         self._files.forget_damaged()
         for file, _, _ in takeover.salvages(journal.db):

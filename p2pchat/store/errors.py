@@ -1,5 +1,6 @@
 """How SQLite and the operating system say that the disk failed, in our words."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +18,23 @@ class DamagedError(StoreError):
 
 
 @contextmanager
-def as_store_errors() -> Iterator[None]:
-    """Raise StoreError for what SQLite and the disk raise, DamagedError for a damaged file."""
+def as_store_errors(file: str = "") -> Iterator[None]:
+    """Raise StoreError for what SQLite and the disk raise, DamagedError for a damaged file.
+
+    With the name of a `file` the StoreError tells what could not be opened.
+    """
     try:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        raise (DamagedError if code in _DAMAGE else StoreError)(str(error)) from error
+        if code in _DAMAGE:
+            raise DamagedError(str(error)) from error
+        raise StoreError(f"{file}: {error}" if file else str(error)) from error
     except UnicodeDecodeError as error:
         # SQLite quotes from the file when it complains
         raise DamagedError("it holds text that is none") from error
     except OSError as error:
-        raise StoreError(error.strerror or str(error)) from error
+        # the disk may name another than was meant: one of those beside it
+        name = os.path.basename(error.filename or "") or file
+        reason = error.strerror or str(error)
+        raise StoreError(f"{name}: {reason}" if name else reason) from error

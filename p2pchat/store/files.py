@@ -5,6 +5,7 @@ history.db            the database; -wal and -shm beside it are SQLite's, while 
 history.db-closed     how long it was and when it was changed last, when it was closed in order
 history.db-damaged    which of the following is not looked into yet, and what is wrong with it
 history.db.bad, .1 …  databases that were found damaged, oldest first, with their -wal
+history.db.bad-taken  what can be read of the one of this name is in a newer one
 ====================  =========================================================================
 """
 
@@ -15,10 +16,15 @@ from pathlib import Path
 
 import msgspec
 
-#: How many damaged databases are kept; beyond that the oldest goes.
+from p2pchat.history import StoreError
+
+#: How many damaged databases are kept; beyond that the oldest goes whose messages were taken over.
 MAX_BAD = 4
 
-_WAL, _SHM, _CLOSED, _DAMAGED = "-wal", "-shm", "-closed", "-damaged"
+#: There may be so many whose messages were not: nothing else has what is in them.
+MAX_UNREAD_BAD = 16
+
+_WAL, _SHM, _CLOSED, _DAMAGED, _TAKEN = "-wal", "-shm", "-closed", "-damaged", "-taken"
 
 #: How many bytes a database begins with, whatever is in it.
 _HEADER = 100
@@ -66,7 +72,7 @@ class Files:
         size = self._size("")
         if not self.path.exists() or size >= _HEADER:
             return False
-        return size > 0 or self._beside(_CLOSED).exists() or self._size(_WAL) > 0
+        return size > 0 or self._beside(_CLOSED).is_file() or self._size(_WAL) > 0
 
     def take_stamp(self) -> bool:
         """Tell whether the database is as it was when it was closed in order, the last time.
@@ -96,18 +102,30 @@ class Files:
         return self._size(_WAL)
 
     def set_aside(self, reason: str) -> None:
-        """Give a damaged database, which is closed, another name; see damaged()."""
+        """Give a damaged database, which is closed, another name; see damaged().
+
+        StoreError if there are too many of those already.
+        """
         bad = self._bad()
+        expendable = [bad[n] for n in sorted(bad) if self._of(bad[n], _TAKEN).exists()]
+        self._check_room(reason, len(bad) - len(expendable))
         number = max(bad, default=-1) + 1
         aside = self.path.with_name(f"{self.path.name}.bad{f'.{number}' if number else ''}")
+        # the user may have moved away another one of this name
+        self._of(aside, _TAKEN).unlink(missing_ok=True)
         # if we are killed, the next one goes on where we ended; see damaged()
         self._write(_DAMAGED, Damaged(aside.name, reason))
         self.path.rename(aside)
         self._move_logs(aside)
         self._beside(_CLOSED).unlink(missing_ok=True)
-        for old in sorted(bad, reverse=True)[MAX_BAD - 1 :]:
-            for ending in ("", _WAL, _SHM):
-                Path(f"{bad[old]}{ending}").unlink(missing_ok=True)
+        for old in expendable[: max(0, len(bad) + 1 - MAX_BAD)]:
+            for ending in ("", _WAL, _SHM, _TAKEN):
+                self._of(old, ending).unlink(missing_ok=True)
+
+    def put_taken(self, aside: Path) -> None:
+        """Note that what can be read of a damaged database is in this one."""
+        if aside.exists():
+            self._of(aside, _TAKEN).touch(0o600)
 
     def damaged(self) -> tuple[Path, str] | None:
         """Return what was set aside, and why, until forget_damaged()."""
@@ -124,6 +142,14 @@ class Files:
     def forget_damaged(self) -> None:
         """Note that what was set aside was looked into."""
         self._beside(_DAMAGED).unlink(missing_ok=True)
+
+    def _check_room(self, reason: str, kept: int) -> None:
+        if kept >= MAX_UNREAD_BAD:
+            name = self.path.name
+            raise StoreError(
+                f"{name} cannot be used: {reason}; {kept} files {name}.bad that could not be read"
+                " are kept already, move them away"
+            )
 
     def _move_logs(self, aside: Path) -> None:
         for ending in (_WAL, _SHM):
@@ -157,4 +183,8 @@ class Files:
             return 0
 
     def _beside(self, ending: str) -> Path:
-        return self.path.with_name(self.path.name + ending)
+        return self._of(self.path, ending)
+
+    @staticmethod
+    def _of(path: Path, ending: str) -> Path:
+        return path.with_name(path.name + ending)

@@ -49,7 +49,7 @@ class Journal:
         self.db = db
         self.bounds = bounds
         self.register = Register(db)
-        self._me = me
+        self.me = me
         self._wall_clock = wall_clock
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class Journal:
     def import_entries(self, entries: Sequence[Entry]) -> tuple[int, int]:
         """Store entries of an export; return how many were added and how many skipped."""
         cut_off = self.cut_off()
-        drafts = [_imported(as_imported(entry, self._me)) for entry in entries]
+        drafts = [_imported(as_imported(entry, self.me)) for entry in entries]
         young = [draft for draft in drafts if cut_off is None or draft.time >= cut_off]
         added = sum(number is not None for number in self.register.add(young))
         if not queries.count_unread(self.db, queries.progress(self.db).read, 1):
@@ -145,10 +145,10 @@ class Journal:
         statements.put_archive_peer(self.db, host, to_milliseconds(time), MAX_ARCHIVE_PEERS)
 
     def _find_own(self, msg_id: str) -> int | None:
-        return self.register.find(OUT, self._me, msg_id)
+        return self.register.find(OUT, self.me, msg_id)
 
     def _add_own(self, to: str, msg_id: str, text: str, time: datetime, flags: int) -> int:
-        draft = Draft(OUT, self._me, to, to_milliseconds(time), flags, msg_id, text)
+        draft = Draft(OUT, self.me, to, to_milliseconds(time), flags, msg_id, text)
         (number,) = self.register.add([draft])
         assert number is not None, "it was looked for just before"
         return number

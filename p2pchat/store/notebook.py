@@ -1,7 +1,7 @@
 """What a history in memory knows, and its rules: plain Python, and the model of the one on disk."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -173,7 +173,10 @@ class Notebook:
 
     def peers(self) -> list[KnownPeer]:
         """Whom we had to do with, by id."""
-        return [self._peers[peer] for peer in sorted(self._peers)]
+        others = [peer for peer in self._partners() if peer.peer_id not in self._peers]
+        others.sort(key=lambda peer: (-to_milliseconds(peer.last_contact), peer.peer_id))
+        known = [*self._peers.values(), *others][: max(self._bounds.max_peers, len(self._peers))]
+        return sorted(known, key=lambda peer: peer.peer_id)
 
     def archive_peer_seen(self, host: str, time: datetime) -> None:
         """Note a link to a peer of the archive."""
@@ -185,6 +188,15 @@ class Notebook:
         """The peers of the archive, the last contact first."""
         seen = self._archive_peers
         return sorted(seen, key=lambda host: (-to_milliseconds(seen[host]), host))
+
+    def _partners(self) -> Iterator[KnownPeer]:
+        """Yield with whom there are messages, without addresses."""
+        seen = set()
+        for entry in self._shelf.newest(None):
+            partner = conversation_of(entry)
+            if partner not in seen and not partner.startswith(("*", "#")):
+                yield KnownPeer(PeerId(partner), (), entry.time)
+            seen.add(partner)
 
     def _next(self) -> int:
         return self._shelf.last + 1

@@ -78,6 +78,21 @@ def last_stored(db: sqlite3.Connection, count: int) -> Iterator[Named]:
     return map(_named, db.execute(query, (last - count,)))
 
 
+def count_fitting(db: sqlite3.Connection, first: int, last: int, text: int) -> int:
+    """Count the first of these messages that have so many characters together; one at least.
+
+    It looks at no more of them than that.
+    """
+    (count,) = db.execute(
+        "WITH RECURSIVE slice (id, text) AS (SELECT ?1, 0 UNION ALL SELECT id + 1, text +"
+        " (SELECT length(m.text) FROM message m WHERE m.id = slice.id) FROM slice"
+        " WHERE id <= ?2 AND text <= ?3)"
+        " SELECT max(1, count(*) - 1) FROM slice WHERE text <= ?3",
+        (first, last, text),
+    ).fetchone()
+    return int(count)
+
+
 def outbox(db: sqlite3.Connection) -> Iterator[tuple[Named, int]]:
     """Yield what waits with its attempts, in the order in which it was queued."""
     query = (
@@ -166,6 +181,23 @@ def page(db: sqlite3.Connection, after: tuple[int, int], count: int) -> Iterator
 def peers(db: sqlite3.Connection) -> Iterator[tuple[str, str, int]]:
     """Yield id, addresses and last contact of every peer, by id."""
     return db.execute("SELECT peer_id, addresses, seen FROM peer ORDER BY peer_id")
+
+
+def partners(db: sqlite3.Connection, count: int) -> Iterator[tuple[str, str, int]]:
+    """Yield those of whom only messages are known, as peers() does, the last heard of first.
+
+    There are no addresses of them. Channels are none: `*`, and all that begins with `#`.
+    """
+    return db.execute(
+        "SELECT n.text, '[]', max(last) FROM ("
+        "SELECT id, (SELECT max(time) FROM timeline WHERE conversation = name.id) AS last FROM name"
+        " UNION ALL SELECT conversation, max(time) FROM message"
+        " WHERE id > (SELECT indexed FROM progress) GROUP BY 1"
+        ") JOIN name n USING (id) WHERE last IS NOT NULL AND substr(n.text, 1, 1) NOT IN ('*', '#')"
+        " AND NOT EXISTS (SELECT 1 FROM peer WHERE peer_id = n.text)"
+        " GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT ?",
+        (count,),
+    )
 
 
 def archive_peers(db: sqlite3.Connection) -> list[str]:

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from p2pchat.identity import PeerId
 from p2pchat.store import queries, statements, takeover
 from p2pchat.store.journal import Journal
-from p2pchat.store.rows import OUT, Named, Row, state_of, way_of
+from p2pchat.store.rows import OUT, Named, state_of, way_of
 from p2pchat.store.wreck import MAX_TAIL, Wreck
 
 #: How many messages are taken over at once.
@@ -28,10 +29,14 @@ class Taken(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """So many messages were taken over in slices from this file, and there are no more."""
+    """So many messages were taken over in slices from this file, and there are no more.
+
+    `readable` if it is known to have held messages that could be read.
+    """
 
     file: Path
     messages: int
+    readable: bool
 
 
 def begin(journal: Journal, wreck: Wreck) -> Taken:
@@ -67,7 +72,7 @@ def do_a_slice(journal: Journal) -> Ended | None:
         return None
     takeover.end_salvage(journal.db, wreck.path.name)
     journal.register.forget_wreck()
-    return Ended(wreck.path, taken)
+    return Ended(wreck.path, taken, taken > 0 or wreck.is_readable())
 
 
 def _take_tail(journal: Journal, wreck: Wreck, number: int) -> tuple[int, int]:
@@ -83,21 +88,26 @@ def _take_tail(journal: Journal, wreck: Wreck, number: int) -> tuple[int, int]:
 def _take(journal: Journal, messages: Sequence[Named], waiting: Mapping[int, int]) -> int:
     """Take messages over, those in the outbox or that ought to be into the outbox."""
     cut_off = journal.cut_off()
+    due = {named.row.id for named in messages if _waits(named, journal.me, waiting)}
     rows = journal.register.take_over(
         [
             named
             for named in messages
-            if cut_off is None or named.row.time >= cut_off or _waits(named.row, waiting)
+            if cut_off is None or named.row.time >= cut_off or named.row.id in due
         ]
     )
     for row in rows:
-        if _waits(row, waiting):
+        if row.id in due:
             statements.add_to_outbox(journal.db, row.id, row.conversation, waiting.get(row.id, 0))
     return len(rows)
 
 
-def _waits(row: Row, waiting: Mapping[int, int]) -> bool:
-    return way_of(row.flags) == OUT and (row.id in waiting or state_of(row.flags) == "queued")
+def _waits(named: Named, me: PeerId, waiting: Mapping[int, int]) -> bool:
+    """Tell whether it is still to be sent; what somebody else said never is, in our name."""
+    row = named.row
+    if way_of(row.flags) != OUT or named.author != me:
+        return False
+    return row.id in waiting or state_of(row.flags) == "queued"
 
 
 def _is_full(journal: Journal) -> bool:

@@ -14,6 +14,7 @@ peer      whom we had to do with
 archive_peer
           with whom the archive was exchanged
 salvage   damaged files, and before which number their messages are still to be taken over
+owner     one row: whose history it is, with a checksum
 ========  ========================================================================================
 
 A message is committed by a single append to `message`. The four indexes follow in large portions
@@ -33,6 +34,12 @@ from p2pchat.store.words import SYMBOLS
 
 #: Marks the file as ours.
 APPLICATION_ID = 0x70327043
+
+#: A file that was begun before there was this table gets it when it is opened.
+OWNER = (
+    "CREATE TABLE IF NOT EXISTS owner (peer_id TEXT PRIMARY KEY, checksum INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID"
+)
 
 #: Each makes the next version of the file from the one before; the first makes all from nothing.
 MIGRATIONS: Sequence[Sequence[str]] = (
@@ -78,6 +85,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         """CREATE TABLE salvage (
             file TEXT PRIMARY KEY, number INTEGER NOT NULL, taken INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID""",
+        OWNER,
     ),
 )
 
@@ -90,12 +98,17 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def is_ours(connection: sqlite3.Connection) -> bool:
     """Tell whether the file is empty, or has our mark and a version that we know."""
-    version = version_of(connection)
-    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    version, mark = version_of(connection), _mark_of(connection)
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if not version and not mark:
         return not objects
     return mark == APPLICATION_ID and 0 < version <= len(MIGRATIONS)
+
+
+def is_newer(connection: sqlite3.Connection) -> bool:
+    """Tell whether the file has our mark and a version that is still to come."""
+    is_later = version_of(connection) > len(MIGRATIONS)
+    return is_later and _mark_of(connection) == APPLICATION_ID
 
 
 def tables(connection: sqlite3.Connection) -> list[str]:
@@ -127,6 +140,11 @@ def migrate(
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _mark_of(connection: sqlite3.Connection) -> int:
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    return int(mark)
 
 
 def _objects(connection: sqlite3.Connection) -> list[Any]:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, TimeoutError, fail
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -40,6 +40,9 @@ T = TypeVar("T")
 
 #: The name of the file in the node's folder.
 FILE = "history.db"
+
+#: For how long a search waits for what is not indexed yet, in seconds.
+INDEX_TIME = 1.0
 
 #: What the user has to know when it cannot be written.
 CONSEQUENCE = (
@@ -75,6 +78,7 @@ class SqliteHistory:
     ) -> None:
         self._reactor = reactor
         self._me = me
+        self._max_peers = bounds.max_peers
         self._notify = notify
         self._database = Database(path, me, bounds, wall_clock)
         self._transactions = Transactions(self._database)
@@ -188,7 +192,7 @@ class SqliteHistory:
 
     def peers(self) -> "Deferred[list[KnownPeer]]":
         """Return the peers we had to do with."""
-        return self._ask(answers.peers)
+        return self._ask(lambda db: answers.peers(db, self._max_peers))
 
     def archive_peers(self) -> "Deferred[list[str]]":
         """Return the peers of the archive."""
@@ -223,8 +227,8 @@ class SqliteHistory:
 
     async def _search(self, words: str, count: int) -> list[Found]:
         try:
-            await self._writer.when_indexed()
-        except StoreError as error:
+            await self._writer.when_indexed().addTimeout(INDEX_TIME, self._reactor)
+        except (StoreError, TimeoutError) as error:
             # what came last is not found then, all the rest is
             self.log.warn("[Store] not indexed: {error}", error=error)
         return await self._ask(lambda db: answers.search(db, self._me, words, count))

@@ -12,6 +12,10 @@ from p2pchat.store.journal import Journal
 #: How many messages are indexed, and how many dropped, at once.
 SLICE = 512
 
+#: How many characters of text are indexed at once, but for a message that has more: what waits
+#: for the disk waits for a slice.
+SLICE_TEXT = 128 * 1024
+
 #: How many pages of the full text index are merged at once.
 PAGES = 64
 
@@ -26,6 +30,8 @@ def index(journal: Journal) -> bool:
     first = journal.register.unindexed(SLICE)
     if not first:
         return False
+    fit = queries.count_fitting(journal.db, first[0][1], first[-1][1], SLICE_TEXT)
+    first = first[:fit]
     try:
         statements.index(journal.db, first[0][1], first[-1][1], first)
     except sqlite3.IntegrityError as error:

@@ -7,12 +7,17 @@ the index found can be marked in the text.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
-#: How many words and phrases of a search count; SQLite bounds what an expression may have.
-MAX_PHRASES = 32
+#: How many words and phrases of a search count; SQLite bounds what an expression may have, and each
+#: takes its time.
+MAX_PHRASES = 16
+
+#: How many prefixes of a single letter count: the index goes through all words that begin so.
+MAX_LETTERS = 1
 
 #: How many words a phrase may have; the rest is not looked at.
 MAX_PHRASE_WORDS = 64
@@ -29,7 +34,7 @@ _ACCENTS = frozenset(
     "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u0309\u030a\u030b\u030c\u030f\u0311\u031b"
     "\u0323\u0324\u0325\u0326\u0327\u0328\u032d\u032e\u0330\u0331"
 )
-_ASCII_WORD = re.compile("[a-z0-9]+")
+_ASCII_WORD = re.compile("([a-z0-9]+)")
 _PIECE = re.compile(r'"([^"]*)"?(\*?)|([^\s"]+)')
 
 
@@ -51,18 +56,52 @@ class Phrase(NamedTuple):
     typed: str
     prefix: bool
 
+    @property
+    def is_letter(self) -> bool:
+        """Whether it stands for all words with the same first letter."""
+        return self.prefix and len(self.words) == 1 and len(self.words[0]) == 1
+
+
+class _Cut(NamedTuple):
+    """The words of a text, and a function that tells where each of them stands, by its number."""
+
+    texts: list[str]
+    place: Callable[[int], tuple[int, int]]
+
 
 def words_of(text: str) -> list[Word]:
     """Cut a text into words."""
+    texts, place = _cut(text)
+    return [Word(word, *place(at)) for at, word in enumerate(texts)]
+
+
+def _cut(text: str) -> _Cut:
     if text.isascii():
-        matches = _ASCII_WORD.finditer(text.lower())
-        return [Word(match[0], match.start(), match.end()) for match in matches]
-    return list(_words_of(text))
+        # words between what is none; faster than to ask for each word where it is
+        pieces = _ASCII_WORD.split(text.lower())
+        edges = list(accumulate(map(len, pieces), initial=0))
+        return _Cut(pieces[1::2], lambda at: (edges[2 * at + 1], edges[2 * at + 2]))
+    words = list(_words_of(text))
+    return _Cut([word.text for word in words], lambda at: words[at][1:])
 
 
 def parse_search(text: str) -> list[Phrase]:
     """Read what the user typed; whatever it is, it means something, if only nothing."""
-    phrases = []
+    letters = 0
+    phrases: dict[tuple[tuple[str, ...], bool], Phrase] = {}
+    for phrase in _phrases(text):
+        key = phrase.words, phrase.prefix
+        if key in phrases:
+            continue
+        letters += phrase.is_letter
+        if not phrase.is_letter or letters <= MAX_LETTERS:
+            phrases[key] = phrase
+        if len(phrases) == MAX_PHRASES:
+            break
+    return list(phrases.values())
+
+
+def _phrases(text: str) -> Iterator[Phrase]:
     for match in _PIECE.finditer(text):
         quoted, star, word = match.groups()
         typed = word if quoted is None else quoted
@@ -70,25 +109,34 @@ def parse_search(text: str) -> list[Phrase]:
         words = words_of(typed)[:MAX_PHRASE_WORDS]
         if words:
             cut = typed[words[0].start : words[-1].end]
-            phrases.append(Phrase(tuple(word.text for word in words), cut, prefix))
-    return phrases[:MAX_PHRASES]
+            yield Phrase(tuple(word.text for word in words), cut, prefix)
 
 
 def fts_query(phrases: Sequence[Phrase]) -> str:
-    """Write the phrases as an expression of FTS5; in its quotes nothing has a meaning."""
-    return " AND ".join(f'"{_plain(phrase.typed)}"{" *" * phrase.prefix}' for phrase in phrases)
+    """Write the phrases as an expression of FTS5; in its quotes nothing has a meaning.
+
+    A prefix that a longer word has too is not asked for: that is found by then, and sooner.
+    """
+    return " AND ".join(
+        f'"{_plain(phrase.typed)}"{" *" * phrase.prefix}'
+        for phrase in phrases
+        if not any(_implies(other, phrase) for other in phrases)
+    )
 
 
 def find(phrases: Sequence[Phrase], text: str) -> list[tuple[int, int]] | None:
     """Return where text has the phrases, as start and end in order; None if it lacks one."""
-    words = words_of(text)
+    words = _cut(text)
+    last_words = tuple(phrase.words[-1] for phrase in phrases)
+    # one pass for all phrases: a text may have thousands of words
+    ends = [at for at, word in enumerate(words.texts) if word.startswith(last_words)]
     found: set[tuple[int, int]] = set()
     for phrase in phrases:
-        places = set(_places(phrase, words))
+        places = set(_places(phrase, words.texts, ends))
         if not places:
             return None
         found |= places
-    return _joined(sorted(found))
+    return _joined(sorted((words.place(first)[0], words.place(last)[1]) for first, last in found))
 
 
 def _words_of(text: str) -> Iterator[Word]:
@@ -128,15 +176,22 @@ def _plain(typed: str) -> str:
     return re.sub('["\0\ud800-\udfff]', " ", typed)
 
 
-def _places(phrase: Phrase, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
-    size = len(phrase.words)
+def _implies(other: Phrase, phrase: Phrase) -> bool:
+    """Tell whether a text with `other` has `phrase`, too, which is a prefix and another one."""
+    if other is phrase or not phrase.prefix or len(phrase.words) > 1:
+        return False
+    return any(word.startswith(phrase.words) for word in other.words)
+
+
+def _places(phrase: Phrase, texts: Sequence[str], ends: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last word of each place; `ends` are where there may be a last one."""
     *head, last = phrase.words
-    for first in range(len(words) - size + 1):
-        end = words[first + size - 1]
-        if end.text != last and not (phrase.prefix and end.text.startswith(last)):
+    for end in ends:
+        first = end - len(head)
+        if texts[end] != last and not (phrase.prefix and texts[end].startswith(last)):
             continue
-        if all(words[first + n].text == word for n, word in enumerate(head)):
-            yield words[first].start, end.end
+        if first >= 0 and all(texts[first + n] == word for n, word in enumerate(head)):
+            yield first, end
 
 
 def _joined(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

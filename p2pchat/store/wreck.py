@@ -39,8 +39,8 @@ class Wreck:
         self.path = path
         self._db: sqlite3.Connection | None = None
         with suppress(StoreError), as_store_errors():
-            # SQLite takes an empty file for a new one, and drops its log
-            if path.stat().st_size:
+            # SQLite takes a file of a byte for an empty one, and drops the log of such a file
+            if path.stat().st_size > 1:
                 self._db = connect_to_read(path)
 
     def close(self) -> None:
@@ -77,6 +77,11 @@ class Wreck:
     def unfinished(self) -> list[tuple[str, int, int]]:
         """Return what this file had still to take over itself; see takeover.salvages()."""
         return [row for row in self._rows(takeover.salvages) if _is_salvage(row)]
+
+    def is_readable(self) -> bool:
+        """Tell whether the last of its messages can be read."""
+        messages, _ = self.before(MAX_NUMBER, 1)
+        return bool(messages)
 
     def messages(self, numbers: Iterable[int]) -> list[Named]:
         """Return those of these messages that can be read."""

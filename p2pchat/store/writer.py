@@ -24,11 +24,15 @@ T = TypeVar("T")
 MAX_WAITING = 50_000
 MAX_WAITING_TEXT = 32 * 1024 * 1024
 
-#: So many messages that are not indexed are indexed as soon as nothing waits, so many before
-#: anything else is done, and fewer when nothing was asked for so many seconds.
+#: So many messages that are not indexed are indexed as soon as nothing waits, and fewer when
+#: nothing was asked for so many seconds.
 LAG = 2_000
-MAX_LAG = 20_000
 PEACE = 0.25
+
+#: With so many, each group of requests waits for the indexes too, for so many seconds and a slice
+#: at the most; with twice as many twice as long, as somewhere it must end.
+MAX_LAG = 20_000
+HOLD = 0.25
 
 #: For how long answers are given at once, in seconds.
 ANSWER_TIME = 0.002
@@ -71,6 +75,7 @@ class Writer:
         self._upkeep_due = True
         self._upkeep_failed = False
         self._upkeep_was_last = False
+        self._held_until = 0.0
         self._timer: IDelayedCall | None = None
         self._open = True
         self._stopping: Deferred[None] | None = None
@@ -96,10 +101,13 @@ class Writer:
         return answer
 
     def when_indexed(self) -> "Deferred[None]":
-        """Fire when all that is committed by now is in the indexes; StoreError."""
+        """Fire when all that is committed by now is in the indexes; StoreError.
+
+        It may be cancelled.
+        """
         if not self._open or not self._transactions.backlog:
             return succeed(None)
-        waiter: Deferred[None] = Deferred()
+        waiter: Deferred[None] = Deferred(self._forget_waiter)
         self._index_waiters.append((self._transactions.last, waiter))
         self._go_on()
         return waiter
@@ -112,8 +120,14 @@ class Writer:
         self._go_on()
 
     def stop(self) -> "Deferred[None]":
-        """Take no more requests; fires when all are carried out and no thread is busy."""
+        """Take no more requests; fires when all are carried out and no thread is busy.
+
+        Nobody waits for the indexes any more: that could take long.
+        """
         self._open = False
+        waiters, self._index_waiters = self._index_waiters, []
+        for _, waiter in waiters:
+            waiter.errback(StoreError("the history is closed"))
         stopping = self._stopping = Deferred()
         self._go_on()
         return stopping
@@ -134,7 +148,9 @@ class Writer:
     def _is_upkeep_first(self) -> bool:
         if self._index_waiters:
             return not self._upkeep_was_last
-        return self._transactions.backlog >= MAX_LAG and not self._upkeep_failed
+        if self._upkeep_failed or self._transactions.backlog < MAX_LAG:
+            return False
+        return self._clock.seconds() < self._held_until
 
     def _is_upkeep_due(self) -> bool:
         if self._upkeep_failed:
@@ -159,8 +175,14 @@ class Writer:
                 await deferLater(self._clock, 0)
                 until = self._clock.seconds() + ANSWER_TIME
             _give(answer, outcome)
+        self._hold()
         errors = [outcome.error for outcome in outcomes if isinstance(outcome.error, StoreError)]
         self._done(not errors, errors[0] if errors else None)
+
+    def _hold(self) -> None:
+        """Let the next group wait, the longer the more is to be indexed."""
+        held = HOLD * self._transactions.backlog / MAX_LAG
+        self._held_until = self._clock.seconds() + held
 
     def _begin_upkeep(self) -> None:
         self._stop_timer()
@@ -180,6 +202,10 @@ class Writer:
             else:
                 _give(waiter, outcome._replace(value=None))
         self._done(False, outcome.error)
+
+    def _forget_waiter(self, cancelled: "Deferred[None]") -> None:
+        waiters = self._index_waiters
+        self._index_waiters = [waiting for waiting in waiters if waiting[1] is not cancelled]
 
     def _wait(self) -> None:
         """Plan the next upkeep; each request puts it off, but not what has to be tried again."""

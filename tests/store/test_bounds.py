@@ -2,10 +2,11 @@
 
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 from p2pchat.history import MAX_ARCHIVE_PEERS, Bounds, Entry, KnownPeer
 from p2pchat.identity import Address, PeerId
-from p2pchat.store import upkeep
+from p2pchat.store import statements, upkeep
 from tests.store.cases import ALICE, BOB, EVE, StoreCase, at, received, texts, uuid
 
 
@@ -80,6 +81,23 @@ class BoundsTests(StoreCase):
         self.assertEqual([entry.source for entry in self.all()], ["2@CIC", "3@CIC", BOB])
         self.assertEqual(self.names_in_file(), ["2@CIC", "3@CIC", BOB])
 
+    def test_a_slice_of_the_index_has_so_many_characters(self) -> None:
+        self.patch(upkeep, "SLICE_TEXT", 100)
+        self.patch(upkeep, "prune", lambda journal: False)
+        indexed: list[int] = []
+        index = statements.index
+
+        def note(db: sqlite3.Connection, first: int, last: int, *others: Any) -> None:
+            indexed.append(last + 1 - first)
+            index(db, first, last, *others)
+
+        self.patch(statements, "index", note)
+        lengths = (40, 60, 1, 500, 99, 1, 1, 100, 101, 0, 0)
+        self.receive(*(received(n, "x" * length) for n, length in enumerate(lengths)))
+        self.reactor.advance(1)
+        self.assertEqual(indexed, [2, 1, 1, 2, 1, 1, 1, 2])
+        self.assertEqual(len(self.get(self.history.search("x*", 99))), 9)
+
     def names_in_file(self) -> list[str]:
         with closing(sqlite3.connect(self.path)) as db:
             return [name for (name,) in db.execute("SELECT text FROM name ORDER BY text")]
@@ -110,6 +128,20 @@ class PeerTests(StoreCase):
         self.get(self.history.peer_seen(EVE, [away], at(4)))
         self.restart()
         expected[1] = KnownPeer(EVE, (away,), at(4))
+        self.assertEqual(self.get(self.history.peers()), expected)
+
+    def test_with_whom_there_are_messages(self) -> None:
+        zoe, me_too = PeerId("zoe@CIC"), PeerId("al@CIC")
+        self.get(self.history.peer_seen(BOB, [], at(1)))
+        self.get(self.history.queue(zoe, uuid(1), "waits", at(2)))
+        self.get(self.history.published("#CIC", uuid(2), "to all", at(3)))
+        self.receive(received(3, sender=me_too, kind="pub", to="*"), received(4), received(5))
+        expected = [KnownPeer(BOB, (), at(1)), KnownPeer(zoe, (), at(2))]
+        self.assertEqual(self.get(self.history.peers()), expected)
+        self.receive(received(6, sender=EVE))
+        self.reactor.advance(1)
+        # there is room for one more
+        expected[1] = KnownPeer(EVE, (), at(6))
         self.assertEqual(self.get(self.history.peers()), expected)
 
     def test_who_was_not_seen_for_the_longest_time_is_forgotten(self) -> None:

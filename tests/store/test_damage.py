@@ -16,8 +16,6 @@ from twisted.internet.defer import Deferred
 from p2pchat.history import Entry, StoreError
 from p2pchat.identity import Address
 from p2pchat.store import check
-from p2pchat.store.files import MAX_BAD
-from p2pchat.store.schema import MIGRATIONS
 from tests.store.cases import BOB, EVE, StoreCase, at, received, uuid
 
 WORDS = ("um", "dois", "três", "quatro")
@@ -172,12 +170,6 @@ class PlainDamageTests(DamageCase):
         (notice,) = self.open_replaced((self.folder / "other").read_bytes())
         self.assertIn("it is not a history", notice)
 
-    def test_of_a_newer_version(self) -> None:
-        with closing(sqlite3.connect(self.path)) as db:
-            db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-        notice, *_ = self.open_replaced(self.path.read_bytes())
-        self.assertIn("newer version", notice)
-
     def test_a_letter_of_a_message(self) -> None:
         data = self.closed["history.db"]
         notice, _ = self.open_replaced(data.replace(b"waits 150", b"waits 151"))
@@ -223,20 +215,6 @@ class PlainDamageTests(DamageCase):
             self.assertIn("its indexes don't fit its messages", begun)
             self.assertEqual(len(self.all()), len(self.good))
             self.end()
-
-    def test_so_many_are_kept_and_their_logs_with_them(self) -> None:
-        self.fill_folder({})
-        for number in range(MAX_BAD + 3):
-            self.path.write_bytes(b"%d" % number)
-            self.path.with_name(LOG).write_bytes(b"log %d" % number)
-            self.begin()
-            self.end()
-        numbers = range(3, MAX_BAD + 3)
-        kept = [f"history.db.bad.{number}" for number in numbers]
-        found = [name for name in self.names() if ".bad" in name and not name.endswith("-wal")]
-        self.assertEqual(found, kept)
-        for number, name in zip(numbers, kept, strict=True):
-            self.assertEqual((self.folder / name).read_bytes(), b"%d" % number)
 
     def test_an_old_log_is_not_taken_into_a_new_file(self) -> None:
         logs = {name: data for name, data in self.killed.items() if name != "history.db"}

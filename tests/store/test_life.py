@@ -64,6 +64,31 @@ class LifeTests(StoreCase):
         self.get(history.close())
         self.path.rmdir()
 
+    def test_a_folder_where_a_file_ought_to_be_is_named_and_nothing_set_aside(self) -> None:
+        self.receive(received(1))
+        self.end()
+        stamp = self.path.with_name("history.db-closed")
+        for data in (b"", self.path.read_bytes(), b"no history"):
+            self.fill_folder({"history.db": data})
+            stamp.mkdir()
+            history = self.history = self.make()
+            for _ in range(3):
+                failure = self.failureResultOf(history.open(), StoreError)
+                self.assertEqual(str(failure.value), "history.db-closed: Is a directory")
+            self.assertLessEqual(self.names().count("history.db.bad"), data == b"no history")
+            stamp.rmdir()
+            self.get(history.open())
+            self.end()
+
+    def test_what_sqlite_cannot_open_is_named(self) -> None:
+        self.end()
+        self.path.with_name("history.db-wal").mkdir()
+        history = self.history = self.make()
+        failure = self.failureResultOf(history.open(), StoreError)
+        self.assertTrue(str(failure.value).startswith("history.db: "), failure.value)
+        self.path.with_name("history.db-wal").rmdir()
+        self.get(history.close())
+
     def check_closed(self, history: History) -> None:
         for ask in (
             lambda: history.receive([received(1)]),
@@ -95,7 +120,7 @@ class LifeTests(StoreCase):
         self.path = folder / "history.db"
         history = self.history = self.make()
         failure = self.failureResultOf(history.open(), StoreError)
-        self.assertEqual(str(failure.value), "No such file or directory")
+        self.assertEqual(str(failure.value), "history.db: No such file or directory")
         self.failureResultOf(history.receive([received(1)]), StoreError)
         folder.mkdir()
         self.get(history.open())

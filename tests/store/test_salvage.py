@@ -113,11 +113,11 @@ class AtOnceTests(SalvageCase):
     def test_the_outbox_the_peers_and_what_is_read(self) -> None:
         before = answers.outbox(self.database.journal.db)
         self.assertEqual([(one.msg_id, one.attempts) for one in before][1], ("written", 2))
-        peers = self.database.read(answers.peers)
+        peers = self.database.read(lambda db: answers.peers(db, 99))
         opened = self.replace()
         self.assertEqual(opened.outbox, before)
         self.assertEqual(opened.unread, 30)
-        self.assertEqual(self.database.read(answers.peers), peers)
+        self.assertEqual(self.database.read(lambda db: answers.peers(db, 99)), peers)
         (notice,) = opened.notices
         self.assertIn("begun with 32 messages, 2 of them in the outbox, what else", notice)
         self.keep_up()

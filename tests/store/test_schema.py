@@ -5,7 +5,7 @@ import sqlite3
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.store import queries, schema, statements
-from p2pchat.store.schema import APPLICATION_ID, MIGRATIONS, is_complete, is_ours, migrate
+from p2pchat.store.schema import APPLICATION_ID, MIGRATIONS, is_complete, is_newer, is_ours, migrate
 
 
 def version(db: sqlite3.Connection) -> int:
@@ -83,6 +83,8 @@ class RecognitionTests(SchemaCase):
         self.assertFalse(is_ours(self.db))
         self.db.execute("PRAGMA user_version = 1")
         self.assertFalse(is_ours(self.db))
+        self.db.execute("PRAGMA user_version = 99")
+        self.assertFalse(is_newer(self.db))
         self.db.execute("PRAGMA application_id = 1")
         self.assertFalse(is_ours(self.db))
 
@@ -91,6 +93,7 @@ class RecognitionTests(SchemaCase):
         for unknown in (len(MIGRATIONS) + 1, -1, 0):
             self.db.execute(f"PRAGMA user_version = {unknown}")
             self.assertFalse(is_ours(self.db), unknown)
+            self.assertEqual(is_newer(self.db), unknown > 0, unknown)
         (mark,) = self.db.execute("PRAGMA application_id").fetchone()
         self.assertEqual(mark, APPLICATION_ID)
 
@@ -125,12 +128,14 @@ class PlanTests(SchemaCase):
             queries.last_entries(db, None, 5, 9),
             queries.search(db, '"word"', 9, 9),
             queries.unread(db, 0, 9),
+            queries.partners(db, 9),
             queries.page(db, (0, 0), 9),
             queries.outbox(db),
             statements.unindexed(db),
         ):
             list(answer)
         queries.count_unread(db, 0, 9)
+        queries.count_fitting(db, 1, 2, 9)
         statements.outbox_size(db, "bob@CIC")
         statements.find_identities(db, [1])
         statements.index(db, 1, 2, [])

@@ -150,7 +150,11 @@ class DamageTests(TransactionsCase):
         return request
 
     def bad(self) -> list[str]:
-        return [path.name for path in self.path.parent.iterdir() if ".bad" in path.name]
+        return [
+            path.name
+            for path in self.path.parent.iterdir()
+            if path.name.startswith("history.db.bad") and not path.name.endswith("-taken")
+        ]
 
     def test_everything_is_carried_out_on_a_new_file(self) -> None:
         self.values(receive(1))

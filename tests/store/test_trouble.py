@@ -7,7 +7,7 @@ from typing import Any
 from p2pchat.errors import QueueFullError
 from p2pchat.history import StoreError
 from p2pchat.store import reader, statements, upkeep
-from p2pchat.store.sqlite import CONSEQUENCE
+from p2pchat.store.sqlite import CONSEQUENCE, INDEX_TIME
 from tests.store.cases import BOB, StoreCase, at, received, texts, uuid
 
 FULL = f"the history cannot be written: database or disk is full; {CONSEQUENCE}"
@@ -57,6 +57,24 @@ class TroubleTests(StoreCase):
         # it is not in the index yet, and now can't be
         found = self.get(self.history.search("word", 9))
         self.assertEqual(texts([one.entry for one in found]), ["one word"])
+
+    def test_a_search_does_not_wait_for_long(self) -> None:
+        self.receive(received(1, "one word"))
+        self.reactor.advance(1)
+        self.patch(upkeep, "SLICE", 1)
+        self.receive(*(received(number, "another word") for number in range(2, 5)))
+        self.pool.held = True
+        search = self.history.search("word", 9)
+        self.pool.run()
+        self.reactor.advance(INDEX_TIME)
+        self.assertNoResult(search)
+        self.pool.run()
+        self.assertLess(len(self.get(search)), 4)
+        while self.pool.run():
+            pass
+        self.pool.held = False
+        self.reactor.advance(1)
+        self.assertEqual(len(self.get(self.history.search("word", 9))), 4)
 
     def test_indexing_is_tried_again(self) -> None:
         mend = self.break_down("index")

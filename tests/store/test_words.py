@@ -99,12 +99,34 @@ class ParsingTests(SynchronousTestCase):
             self.assertEqual(phrases, expected, typed)
 
     def test_there_is_an_end_to_it(self) -> None:
-        self.assertEqual(len(parse_search("word " * 1000)), MAX_PHRASES)
+        words = " ".join(f"word{number}" for number in range(1000))
+        self.assertEqual(len(parse_search(words)), MAX_PHRASES)
+        # what comes again does not count
+        self.assertEqual(len(parse_search(f"{'Word* word* ' * 100}{words}")), MAX_PHRASES)
         (phrase,) = parse_search('"' + "word " * 1000)
         self.assertEqual(len(phrase.words), MAX_PHRASE_WORDS)
 
+    def test_one_prefix_of_a_letter_counts(self) -> None:
+        for typed, expected in (
+            ("a* b* a* ab* c*", ["a", "ab"]),
+            ('é* "b"* b word', ["é", "b", "word"]),
+            (" ".join(f"{letter}*" for letter in "0123456789abcdef") + " 10*", ["0", "10"]),
+        ):
+            self.assertEqual([phrase.typed for phrase in parse_search(typed)], expected, typed)
+
 
 class QueryTests(IndexCase):
+    def test_what_is_found_by_then_is_not_asked_for(self) -> None:
+        for typed, expected in (
+            ("a* ab* abc", '"abc"'),
+            ("re* reunião", '"reunião"'),
+            ('a* "b ac d"', '"b ac d"'),
+            ("ab* abc*", '"abc" *'),
+            ("abc ab", '"abc" AND "ab"'),
+            ('"a b"* "a bc"', '"a b" * AND "a bc"'),
+        ):
+            self.assertEqual(fts_query(parse_search(typed)), expected, typed)
+
     @settings(deadline=None, max_examples=500)
     @given(QUERIES | st.text(max_size=20), TEXTS | st.text(max_size=20))
     def test_whatever_is_typed_the_index_understands(self, typed: str, text: str) -> None:
@@ -151,6 +173,8 @@ class MarksTests(SynchronousTestCase):
             ('"as nove" nove', "às nove", "[às nove]"),
             ('"a b" "b c"', "a b c", "[a b c]"),
             ('"a a"', "a a a", "[a a a]"),
+            ('"b a"', "a a", None),
+            ("re* reuniao", "Reunião, resto", "[Reunião], [resto]"),
             ("one two", "two one", "[two] [one]"),
             ("one two", "one", None),
             ("σοφος", "ΣΟΦΟΣ", "[ΣΟΦΟΣ]"),

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.errors import QueueFullError
 from p2pchat.history import StoreError
 from p2pchat.store import writer
 from p2pchat.store.transactions import Outcome
-from p2pchat.store.writer import LAG, MAX_LAG, PEACE, RETRY_TIME, ROUND_TIME, Writer
+from p2pchat.store.writer import HOLD, LAG, MAX_LAG, PEACE, RETRY_TIME, ROUND_TIME, Writer
 from tests.store.inline import InlinePool, InlineReactor
 
 
@@ -182,6 +182,23 @@ class UpkeepTests(WriterCase):
             self.pool.run()
         self.assertEqual(self.done, ["upkeep", "upkeep", ["a"]])
 
+    def test_for_a_while_only_and_the_longer_the_more_there_is(self) -> None:
+        self.transactions.slice = 0
+        for backlog, slices in ((MAX_LAG, 4), (2 * MAX_LAG, 6)):
+            self.transactions.last = self.transactions.indexed = 0
+            self.store(backlog)
+            for name in "ab":
+                self.submit(name)
+                for _ in range(slices):
+                    self.assertEqual(self.transactions.done.count([name]), 0)
+                    self.pool.run()
+                    self.reactor.advance(HOLD / 2.25)
+                self.pool.run()
+                self.assertEqual(self.done, ["upkeep"] * slices + [[name]])
+            self.transactions.indexed = backlog
+            self.run_all()
+            self.transactions.done.clear()
+
     def test_every_hour(self) -> None:
         self.run_all()
         for _ in range(3):
@@ -220,6 +237,18 @@ class UpkeepTests(WriterCase):
         self.pool.run()
         self.assertEqual(self.done, ["upkeep", ["a"], "upkeep"])
         self.successResultOf(waiting)
+
+    def test_who_waits_no_more(self) -> None:
+        self.store(1500)
+        waiting = self.writer.when_indexed()
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        self.submit("a")
+        self.pool.run()
+        self.submit("b")
+        for _ in range(3):
+            self.pool.run()
+        self.assertEqual(self.done, ["upkeep", ["a"], ["b"], "upkeep"])
 
     def test_who_waits_hears_of_a_failure(self) -> None:
         self.store(1)
@@ -262,14 +291,15 @@ class EndTests(WriterCase):
         self.successResultOf(waiting)
         self.successResultOf(stopped)
 
-    def test_who_waits_for_the_index_is_served(self) -> None:
-        self.transactions.stores = 1
+    def test_who_waits_for_the_index_does_not_hold_it_up(self) -> None:
+        self.transactions.stores = 5000
         self.submit("a")
         self.pool.run()
         waiting = self.writer.when_indexed()
         stopped = self.writer.stop()
-        self.run_all()
-        self.successResultOf(waiting)
+        self.failureResultOf(waiting, StoreError)
+        self.pool.run()
+        self.assertEqual(self.done, [["a"], "upkeep"])
         self.successResultOf(stopped)
         self.successResultOf(self.writer.when_indexed())
 
