@@ -217,6 +217,10 @@ class NodeApi(Protocol):
         goes on. Fails with RequestError if the text is not sendable or the outbox is full.
         """
 
+    @property
+    def pending(self) -> int:
+        """Count the messages to single peers that are not delivered yet."""
+
     def cancel(self, message: int | str) -> "Deferred[bool]":
         """Withdraw by stored id or msg_id what is not delivered yet; False if it is not there."""
 

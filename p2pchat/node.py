@@ -140,6 +140,7 @@ class Node(MultiService):
                 if str(error) != told:
                     told = str(error)
                     self.notice("error", f"the history cannot be opened: {told}; trying again")
+                self._chat.not_opened(f"the history cannot be opened: {told}")
                 self._pause = deferLater(self._clock, HISTORY_RETRY_TIME)
                 await self._pause.addErrback(lambda failure: failure.trap(CancelledError))
                 continue
@@ -148,19 +149,27 @@ class Node(MultiService):
             self._report_opened(opened)
             self._chat.resume(opened)
             self.history_opened()
-            await self._remember_peers()
+            await self.remember_peers()
+            await self._remember_archive_peers()
             return
 
     def history_opened(self) -> None:
         """Do what had to wait for the history."""
 
-    async def _remember_peers(self) -> None:
+    async def remember_peers(self) -> None:
+        """Know the peers that the history knows, by name and where they were."""
         try:
             self._chat.remember(await self._history.peers())
-            if self._archive is not None:
-                self._archive.remember(await self._history.archive_peers())
-        except StoreError as error:
+        except (StoreError, QueueFullError) as error:
             self.log.warn("[Store] no peers: {error}", error=error)
+
+    async def _remember_archive_peers(self) -> None:
+        if self._archive is None:
+            return
+        try:
+            self._archive.remember(await self._history.archive_peers())
+        except (StoreError, QueueFullError) as error:
+            self.log.warn("[Store] no peers of the archive: {error}", error=error)
 
     def _not_noted(self, failure: Failure) -> None:
         failure.trap(StoreError, QueueFullError)
@@ -326,6 +335,10 @@ class Node(MultiService):
 
     def send(self, peer: PeerId, text: str) -> "Deferred[str]":
         return Deferred.fromCoroutine(self._chat.send(peer, text))
+
+    @property
+    def pending(self) -> int:
+        return self._chat.pending
 
     def cancel(self, message: int | str) -> "Deferred[bool]":
         return Deferred.fromCoroutine(self._chat.cancel(message))

@@ -1,6 +1,7 @@
 """The command line of `twistd p2pchat`: options -> Config, and the node's folder."""
 
 import getpass
+import stat
 import sys
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -150,6 +151,8 @@ def _import_file(option: str | None) -> Path | None:
         return None
     path = Path(option).absolute()
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe could wait for ever
+            raise ConfigError(f"--import {path}: not a regular file")
         path.open("rb").close()
     except OSError as error:
         raise ConfigError(f"--import {path}: {error.strerror or error}") from error

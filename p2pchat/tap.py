@@ -15,6 +15,7 @@ from twisted.application.service import IServiceCollection
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver
+from twisted.python.failure import Failure
 
 from p2pchat import process
 from p2pchat.archive.disk import FileStorage
@@ -31,7 +32,7 @@ from p2pchat.store.memory import MemoryHistory
 from p2pchat.store.sqlite import FILE, SqliteHistory
 from p2pchat.text import visible
 from p2pchat.ui.console import Kind, choose_console, inspect, make_console
-from p2pchat.ui.importing import import_file
+from p2pchat.ui.importing import Import
 from p2pchat.ui.surroundings import threads_of
 
 __all__ = ["Options", "makeService"]
@@ -67,19 +68,28 @@ class NodeService(Node):
     def history_opened(self) -> None:
         super().history_opened()
         if self._to_import is not None:
-            Deferred.fromCoroutine(self._import(self._to_import)).addErrback(
-                lambda failure: self.log.failure("nothing imported", failure)
-            )
+            importing = Deferred.fromCoroutine(self._import(self._to_import))
+            importing.addErrback(self._import_failed)
 
     async def _import(self, path: Path) -> None:
         name = visible(str(path))
         self.notice("info", f"importing {name}")
+        threads = threads_of(self._reactor)
+        loading = Import(self.history, self.peer_id, path, self._wall_clock(), threads)
         try:
-            added, skipped = await import_file(self.history, path, threads_of(self._reactor))
+            await loading.run()
         except P2PChatError as error:
-            self.notice("error", f"--import: {error}; what came before it is in the history")
-            return
-        self.notice("info", f"{name}: {added} messages added, {skipped} were there already")
+            before = (
+                f"before it: {loading.so_far}" if any(loading.so_far) else "nothing is imported"
+            )
+            self.notice("error", f"--import: {error}; {before}")
+        else:
+            self.notice("info", f"{name}: {loading.so_far}")
+        await self.remember_peers()
+
+    def _import_failed(self, failure: Failure) -> None:
+        self.log.failure("import failed", failure)
+        self.notice("error", "--import: import failed, the log tells more")
 
 
 def makeService(options: Options) -> Node:

@@ -24,7 +24,7 @@ SANS_IO = {
         f"chat.{name}"
         for name in (
             *("messages", "codec", "session", "outbound", "link", "peers"),
-            *("outbox", "keepalive", "snapshots"),
+            *("outbox", "owed", "keepalive", "snapshots"),
         )
     ),
     *(
@@ -39,7 +39,7 @@ SANS_IO = {
         f"store.{name}"
         for name in (
             *("words", "shelf", "notebook", "rows", "errors", "schema", "queries"),
-            *("statements", "takeover", "answers", "check"),
+            *("statements", "takeover", "answers", "check", "owner"),
         )
     ),
     *(

@@ -115,12 +115,45 @@ class OpeningTests(SynchronousTestCase):
         self.assertEqual(self.history.attempts, attempts)
         self.assertEqual(self.opened(node), [])
 
+    def test_what_is_sent_meanwhile_fails_at_once(self) -> None:
+        node = self.start(failures=2)
+        sent = node.running.send(PeerId("zed@CIC"), "hello")
+        error = self.failureResultOf(sent, RequestError).value
+        text = "not sent to zed@CIC: the history cannot be opened: disk full"
+        self.assertEqual(str(error), text)
+        self.network.advance(3 * HISTORY_RETRY_TIME)
+        at_once(node.running.send(PeerId("zed@CIC"), "hello"))
+        self.assertEqual(node.running.pending, 1)
+
     def test_what_waits_is_told_at_the_next_start(self) -> None:
         node = self.start(failures=0)
         at_once(node.running.send(PeerId("zed@CIC"), "hello"))
         node.crash()
         node.start()
         self.assertEqual(self.opened(node), [(0, 0), (0, 1)])
+
+
+class AddresseeTests(SynchronousTestCase):
+    """Somebody whom nobody ever saw, but who has a message waiting."""
+
+    def setUp(self) -> None:
+        network = Network(5)
+        (self.node,) = make_nodes(network, 1)
+        self.node.start()
+        at_once(self.node.running.send(PeerId("zed@CIC"), "hello"))
+
+    def test_is_known_by_name_at_once(self) -> None:
+        self.assertEqual(self.node.running.resolve("zed"), "zed@CIC")
+
+    def test_and_after_a_restart(self) -> None:
+        self.node.crash()
+        self.node.start()
+        self.assertEqual(self.node.running.resolve("zed"), "zed@CIC")
+
+    def test_but_not_because_it_was_refused(self) -> None:
+        refused = self.node.running.send(PeerId("yan@CIC"), "x" * 100_000)
+        self.failureResultOf(refused, RequestError)
+        self.assertRaises(RequestError, self.node.running.resolve, "yan")
 
 
 class GatheredTests(SynchronousTestCase):

@@ -35,6 +35,10 @@ class KeepAlive:
         while len(self._sent) > MAX_UNANSWERED * 2:
             del self._sent[next(iter(self._sent))]
 
+    def excuse(self) -> None:
+        """Count anew: we did not read, so that no answer could come."""
+        self.unanswered = 0
+
     def written(self, msg_id: str, now: float) -> None:
         """Note when a PING went out, so that waiting in our own queue is not measured."""
         if msg_id in self._sent:

@@ -70,7 +70,7 @@ class Link(Protocol):
 
     @property
     def paused(self) -> bool:
-        """Whether the owner has stopped it from reading."""
+        """Whether it is not read for reasons of ours, so that no answer can come."""
 
     @property
     def ping_waits(self) -> bool:

@@ -21,36 +21,50 @@ MAX_WAITING_TEXT = 16 * 1024 * 1024
 class _Waiter:
     count: int
     text: int
+    impatient: bool
     fires: "Deferred[None]"
 
 
 class Opening:
-    """A door that opens once, or never."""
+    """A door that opens once, or never.
+
+    Who is impatient waits only as long as nothing is known to be wrong.
+    """
 
     def __init__(self) -> None:
         self.is_open = False
         self._given_up = False
+        self._trouble = ""
         self._waiting: deque[_Waiter] = deque()
         self._count = 0
         self._text = 0
 
-    def wait(self, count: int = 1, text: int = 0) -> "Deferred[None]":
+    def wait(self, count: int = 1, text: int = 0, *, impatient: bool = False) -> "Deferred[None]":
         """Fire as soon as the history is open, for so many messages with so much text.
 
-        QueueFullError if too much waits, StoreError if it does not open any more. Who waits may
-        cancel it.
+        QueueFullError if too much waits, StoreError if it does not open any more, or, to who is
+        impatient, if it could not be opened at the last attempt. Who waits may cancel it.
         """
         if self.is_open:
             return succeed(None)
         if self._given_up:
             return fail(_never())
+        if impatient and self._trouble:
+            return fail(StoreError(self._trouble))
         if self._count + count > MAX_WAITING or self._text + text > MAX_WAITING_TEXT:
             return fail(QueueFullError(f"{self._count} messages wait for the history to open"))
-        waiter = _Waiter(count, text, Deferred(lambda _: self._forget(waiter)))
+        waiter = _Waiter(count, text, impatient, Deferred(lambda _: self._forget(waiter)))
         self._waiting.append(waiter)
         self._count += count
         self._text += text
         return waiter.fires
+
+    def failed(self, trouble: str) -> None:
+        """Turn the impatient away, until it is open: it could not be opened, but may be later."""
+        self._trouble = trouble
+        while waiter := next((one for one in self._waiting if one.impatient), None):
+            self._forget(waiter)
+            waiter.fires.errback(StoreError(trouble))
 
     def open(self) -> None:
         """Let in all that waits, in order, and then whoever comes."""

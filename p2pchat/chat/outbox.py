@@ -6,8 +6,8 @@ stage      ends by                           then
 WAITING    its peer's link has room          QUEUED
 QUEUED     it is written                     SENT
 SENT       its ACK                           delivered
-           no ACK within `ack_timeout`       WAITING: again after a growing pause, to our own kind;
-                                             other programs get it again only on another link
+           no ACK within `ack_timeout`       WAITING: our own kind gets it again, then twice that
+                                             later, and so on; others only on another link
 any        the link it went to goes          WAITING, for the next link
            `max_age`, or too many attempts   failed
            at another program
@@ -40,7 +40,7 @@ MAX_LATE = 1000
 
 _STORED = attrgetter("stored_id")
 
-#: The longest pause between two attempts on one link, in seconds.
+#: The longest time between two attempts on one link, in seconds, unless ack_timeout is longer.
 LONGEST_PAUSE = 300.0
 
 
@@ -200,7 +200,7 @@ class Outbox:
         Returns the peers for whom something may be tried now.
         """
         while self._sent and (letter := next(iter(self._sent.values()))).deadline <= now:
-            self._wait(letter, None if letter.legacy else now + self._pause(letter))
+            self._wait(letter, None if letter.legacy else letter.deadline + self._pause(letter))
         while (pause := self._first_pause()) is not None and pause <= now:
             self._make_ready(heappop(self._pauses)[2])
         return set(self._ready)
@@ -231,7 +231,9 @@ class Outbox:
         return letter.legacy and letter.attempts > self.legacy_retries
 
     def _pause(self, letter: Letter) -> float:
-        return float(min(self.ack_timeout * 2 ** min(letter.attempts - 1, 20), LONGEST_PAUSE))
+        """Return what is left, behind its deadline, of the time between two attempts."""
+        between = min(self.ack_timeout * 2 ** min(letter.attempts - 1, 20), LONGEST_PAUSE)
+        return float(max(0.0, between - self.ack_timeout))
 
     def _wait(self, letter: Letter, not_before: float | None) -> None:
         """Let it wait until a time, 0 for none, or, with None, for another link."""

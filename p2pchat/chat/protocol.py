@@ -132,7 +132,7 @@ class ChatProtocol(LineOnlyReceiver):
 
     @property
     def paused(self) -> bool:
-        return self._wire.is_paused_by("owner") or self._wire.is_paused_by("storing")
+        return self._wire.is_held_back
 
     @property
     def ping_waits(self) -> bool:
@@ -354,8 +354,11 @@ class ChatProtocol(LineOnlyReceiver):
     def _keep_alive(self) -> None:
         if not self.talking:
             return
-        # a link that is not read, since too much waits to be shown, cannot have answered
-        if self._keepalive.dead and not self.paused:
+        if self.paused:
+            self._keepalive.excuse()
+            if self._outbound.replies:
+                return  # they are a sign of life, and would have to wait for the PONG
+        if self._keepalive.dead:
             self.leave(Ending.DEAD, "no answer to two PINGs")
         else:
             self.ping()

@@ -47,6 +47,10 @@ class Router:
         self.sending.resume(entries)
         self._opening.open()
 
+    def not_opened(self, trouble: str) -> None:
+        """Take note that the history could not be opened; that is tried again."""
+        self._opening.failed(trouble)
+
     def received(self, peer: Peer, link: Link, messages: Sequence[Talk]) -> None:
         """Take what a peer said in one read."""
         spoken = []

@@ -49,7 +49,8 @@ OPENING_TIMEOUT = 10.0
 class Sending:
     """What goes out; deliveries go to `report`, what went wrong to `notice`.
 
-    Before the `opening` of the history what is sent waits for it, OPENING_TIMEOUT at the most.
+    Before the `opening` of the history what is sent waits for it, OPENING_TIMEOUT at the most, and
+    not at all once that has failed.
     """
 
     log = Logger()
@@ -213,7 +214,9 @@ class Sending:
         if self._opening.is_open:
             return
         try:
-            await self._opening.wait(1, text).addTimeout(OPENING_TIMEOUT, self._clock)
+            await self._opening.wait(1, text, impatient=True).addTimeout(
+                OPENING_TIMEOUT, self._clock
+            )
         except OutOfTime as error:
             raise StoreError("the history is not open yet") from error
 

@@ -101,7 +101,8 @@ class ChatService(MultiService):
             notice=self._notice,
         )
         self._history = history
-        self._remembered: dict[PeerId, None] = {}  # peers of earlier runs
+        #: Peers of earlier runs, and those we wrote to.
+        self._remembered: dict[PeerId, None] = {}
         self._contacts = Contacts(
             *(reactor, rng, me, config, self._peers),
             build=partial(self._build, Role.DIALLER),
@@ -198,19 +199,28 @@ class ChatService(MultiService):
         """
         if self._leaving:
             return
+        for entry in opened.outbox:
+            self._remember(entry.to)
         self._router.resume(opened.outbox)
         for peer in self._peers.connected():
             self._note_contact(peer)
 
+    def not_opened(self, trouble: str) -> None:
+        """Take note that the history could not be opened; that is tried again."""
+        self._router.not_opened(trouble)
+
     def remember(self, known: Iterable[KnownPeer]) -> None:
-        """Note the peers that an earlier run knew."""
+        """Note the peers that an earlier run knew; of some it knew no more than the name."""
         for peer in known:
-            self._remembered[peer.peer_id] = None
-            self._contacts.remembered(peer.peer_id, peer.addresses)
+            self._remember(peer.peer_id)
+            if peer.addresses:
+                self._contacts.remembered(peer.peer_id, peer.addresses)
 
     async def send(self, peer_id: PeerId, text: str) -> str:
         """Store a message to a peer, who need not be there; RequestError if it can't be taken."""
-        return await self._router.sending.send(peer_id, text)
+        msg_id = await self._router.sending.send(peer_id, text)
+        self._remember(peer_id)
+        return msg_id
 
     async def cancel(self, message: int | str) -> bool:
         """Withdraw a message that is not delivered yet; False if there is none."""
@@ -332,6 +342,15 @@ class ChatService(MultiService):
         self._router.link_down(peer, link)
 
     # Within
+
+    def _remember(self, peer_id: PeerId) -> None:
+        """Know a peer by its name; whoever was remembered first makes room."""
+        if peer_id == self.me:
+            return
+        self._remembered.pop(peer_id, None)
+        self._remembered[peer_id] = None
+        if len(self._remembered) > self._config.limits.max_known_peers:
+            del self._remembered[next(iter(self._remembered))]
 
     def _note_absence(self, peer_id: PeerId | None, closed: Closed) -> None:
         """Report a peer whose last link is gone, unless the one that stays is nearly up (2.8)."""

@@ -117,9 +117,14 @@ class Wire:
         if not self._paused_by and not self._closed:
             self._transport.resumeProducing()
 
-    def is_paused_by(self, why: str) -> bool:
-        """Tell whether this is a reason for which nothing is read."""
-        return why in self._paused_by
+    @property
+    def is_held_back(self) -> bool:
+        """Tell whether it is for reasons of ours that nothing is read.
+
+        Replies that the other side does not read are none; those that we pace are one.
+        """
+        ours = self._paused_by - {"replies"} if self._full else self._paused_by
+        return bool(ours & {"owner", "storing", "replies"})
 
     def _mind_replies(self) -> None:
         waiting = self._outbound.replies

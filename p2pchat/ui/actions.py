@@ -93,7 +93,7 @@ class Actions:
         await self.api.discover()
         found = [peer for peer in self.api.peers() if _is_in(peer, target)]
         if not found:
-            return Answer(["no peers known" + _of(target)], found)
+            return Answer(["no peers found" + _of(target)], found)
         head = ("peer", "state", "address", "kind", "seen", "rtt")
         return Answer(table(head, [_peer_row(peer) for peer in found]), found)
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import UTC
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from p2pchat.ui.catalogue import COMMANDS
 from p2pchat.ui.commands import parse
 from p2pchat.ui.entry import Argument, Command
 from p2pchat.ui.recollection import Recollection
+from p2pchat.ui.times import date_of
 from p2pchat.ui.words import BLANKS, quoted, shown, unescaped
 
 #: More would only scroll by.
@@ -104,7 +106,7 @@ def _peers(part: str, api: NodeApi, recollection: Recollection) -> Iterator[tupl
         name = name_of(peer_id)
         short = uses[name] == 1 and "@" not in name + part
         if _begins(peer_id, part):  # a note for each of thousands would take a while
-            state = peers.get(peer_id) or f"last seen {old[peer_id].last_contact:%Y-%m-%d}"
+            state = peers.get(peer_id) or f"last contact {date_of(old[peer_id].last_contact, UTC)}"
             yield (name if short else peer_id), f"{shown(peer_id)} {state}"
 
 

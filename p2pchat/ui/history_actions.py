@@ -1,14 +1,17 @@
 """What each command about the history and the outbox does."""
 
+import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
 from p2pchat.errors import RequestError
-from p2pchat.history import Entry, Found, OutboxEntry, Unread
+from p2pchat.history import Entry, Found, OutboxEntry
 from p2pchat.text import visible
 from p2pchat.ui.actions import Actions, Answer, check_target, paged
 from p2pchat.ui.exporting import export_file
+from p2pchat.ui.fitting import fitting
 from p2pchat.ui.said import dated_lines, found_line
 from p2pchat.ui.styled import Line
 from p2pchat.ui.tables import duration, plural, table
@@ -31,10 +34,11 @@ _BEFORE = "before"
 
 
 class UnreadMessages(msgspec.Struct, frozen=True):
-    """Data of `/unread`: how many nobody had read, and the last of them."""
+    """Data of `/unread`: how many nobody had read, those shown, and how many are left unread."""
 
     total: int
     entries: list[Entry]
+    left: int = 0
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -55,7 +59,7 @@ async def outbox(actions: Actions, rest: str) -> Answer:
     total = f"{plural(len(waiting), 'message')} to be delivered"
     hint = f"; the last {more} are not listed" if more else ""
     lines = table(("id", "peer", "age", "attempts", "text"), rows)
-    return Answer([*lines, total + hint], waiting)
+    return Answer([*lines, total + hint], fitting(waiting, lambda entry: entry.text))
 
 
 async def cancel(actions: Actions, rest: str) -> Answer:
@@ -77,16 +81,21 @@ async def history(actions: Actions, rest: str) -> Answer:
     entries = await actions.api.history.entries(conversation, count, when)
     if not entries:
         return Answer(["nothing was said" + _in(conversation)], entries)
-    return paged(list(dated_lines(entries, actions.surroundings.zone)), entries)
+    shown_ones = fitting(reversed(entries), lambda entry: entry.text)[::-1]
+    return paged(_history_lines(actions, shown_ones, len(entries) - len(shown_ones)), shown_ones)
 
 
 async def search(actions: Actions, rest: str) -> Answer:
     if not rest.strip(BLANKS):
         raise UsageError("no words")
+    if not _has_word(rest):
+        raise UsageError(f"there is no word in {visible(rest.strip(BLANKS), 80)}")
     found = await actions.api.history.search(rest, SEARCH_COUNT)
     if not found:
         return Answer(["nothing found"], found)
-    return paged(_found_lines(actions, found), found)
+    shown_ones = fitting(found, lambda one: one.entry.text)
+    there_may_be_more = len(found) == SEARCH_COUNT or len(shown_ones) < len(found)
+    return paged(_found_lines(actions, shown_ones, there_may_be_more), shown_ones)
 
 
 async def unread(actions: Actions, rest: str) -> Answer:
@@ -95,8 +104,12 @@ async def unread(actions: Actions, rest: str) -> Answer:
     found = await kept.unread(UNREAD_COUNT)
     if not found.entries:
         return Answer(["nothing unread"], UnreadMessages(0, []))
-    await kept.read(max(entry.stored_id for entry in found.entries))
-    return paged(_unread_lines(actions, found), UnreadMessages(*found))
+    entries = fitting(found.entries, lambda entry: entry.text)
+    left = len(found.entries) - len(entries)
+    await kept.read(max(entry.stored_id for entry in entries))
+    before = found.total - len(found.entries)
+    lines = _unread_lines(actions, entries, before, left)
+    return paged(lines, UnreadMessages(found.total, entries, left))
 
 
 async def export(actions: Actions, rest: str) -> Answer:
@@ -139,7 +152,7 @@ def _time(actions: Actions, text: str) -> datetime:
     try:
         return read_time(text, actions.surroundings.now(), actions.surroundings.zone)
     except ValueError as error:
-        example = "write 14:30, 2026-11-22 or 2026-11-22 14:30"
+        example = "write 14:30, 2026-11-22 or 2026-11-22 14:30:15"
         raise UsageError(f"{shown(text)} is no time: {example}" if text else example) from error
 
 
@@ -178,17 +191,32 @@ def _in(conversation: str | None) -> str:
     return f" {'in' if conversation.startswith(('#', '*')) else 'with'} {shown(conversation)}"
 
 
-def _found_lines(actions: Actions, found: list[Found]) -> list[Line]:
+def _has_word(text: str) -> bool:
+    """Tell whether text has a letter, a digit or a character of somebody's own."""
+    categories = map(unicodedata.category, text)
+    return any(category[0] in "LN" or category == "Co" for category in categories)
+
+
+def _history_lines(actions: Actions, entries: Sequence[Entry], older: int) -> list[Line]:
+    hint = "ask for fewer, or before TIME"
+    remark = [_remark(f"{plural(older, 'older one')} left out: {hint}")] if older else []
+    return [*remark, *dated_lines(entries, actions.surroundings.zone)]
+
+
+def _found_lines(actions: Actions, found: Sequence[Found], there_may_be_more: bool) -> list[Line]:
     lines = [found_line(one, actions.surroundings.zone) for one in found]
-    if len(found) == SEARCH_COUNT:
-        lines.append(_remark(f"these are the newest {SEARCH_COUNT}; more words find fewer"))
+    if there_may_be_more:
+        lines.append(_remark(f"these are the newest {len(found)}; more words find fewer"))
     return lines
 
 
-def _unread_lines(actions: Actions, found: Unread) -> list[Line]:
-    more = found.total - len(found.entries)
-    remark = [_remark(f"{plural(more, 'message')} before these; /history has them")] if more else []
-    return [*remark, *dated_lines(found.entries, actions.surroundings.zone)]
+def _unread_lines(actions: Actions, entries: Sequence[Entry], before: int, left: int) -> list[Line]:
+    lines = list(dated_lines(entries, actions.surroundings.zone))
+    if before:
+        lines.insert(0, _remark(f"{plural(before, 'message')} before these; /history has them"))
+    if left:
+        lines.append(_remark(f"{plural(left, 'message')} unread still; /unread shows more"))
+    return lines
 
 
 def _remark(text: str) -> Line:

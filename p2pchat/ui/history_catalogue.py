@@ -31,7 +31,9 @@ HISTORY_COMMANDS = (
         (
             "By one PEER and to it, published to a namespace #NS or to all (*), or everything.",
             f"The last {DEFAULT_COUNT} messages or N, at most {MAX_COUNT}; /export writes all.",
-            "TIME is 14:30 (today), 2026-11-22 or 2026-11-22 14:30, or ISO 8601 with a zone.",
+            "Long texts are fewer: all that is shown has 256 Ki characters at the most.",
+            "TIME is 14:30 or 14:30:15 (today), 2026-11-22, 2026-11-22 14:30 or with seconds, or",
+            "ISO 8601 such as 2026-11-22T14:30:15, also with a zone (Z, +01:00).",
         ),
         "conversation",
         history_actions.history,
@@ -42,7 +44,7 @@ HISTORY_COMMANDS = (
         "find messages with all these words, the newest first",
         (
             "Case and accents don't matter. word* finds what begins so, words in double quotes",
-            f"only side by side. The newest {SEARCH_COUNT} are shown.",
+            f"only side by side. The newest {SEARCH_COUNT} are shown, of long ones fewer.",
         ),
         "nothing",
         history_actions.search,
@@ -52,8 +54,8 @@ HISTORY_COMMANDS = (
         "/unread",
         "show the messages nobody has read, and mark them as read",
         (
-            f"The last {UNREAD_COUNT} of them. Where people type, what came since the last line",
-            "counts as read at the next one.",
+            f"The last {UNREAD_COUNT} of them; of long ones fewer, the rest stays unread.",
+            "Where people type, what came since the last line counts as read at the next one.",
         ),
         "nothing",
         history_actions.unread,
@@ -64,7 +66,8 @@ HISTORY_COMMANDS = (
         "write the whole history to a new file",
         (
             "One JSON object a line, for your eyes alone; FILE must not be there yet.",
-            "p2pchat --import FILE loads it, as often as you like.",
+            "p2pchat --import FILE loads it, as often as you like. From a friend's file, what you",
+            "two wrote to each other and what was published is taken, from your point of view.",
         ),
         "nothing",
         history_actions.export,

@@ -36,6 +36,11 @@ class Recollection:
         except (StoreError, QueueFullError) as error:
             self._log.debug("nothing to complete from: {error}", error=error)
 
+    def spoken_to(self, peer_id: str) -> None:
+        """Take note that there is a message to a peer, who may be a new one."""
+        if all(peer.peer_id != peer_id for peer in self.peers):
+            self._fetched_at = None
+
     def _is_old(self) -> bool:
         at = self._fetched_at
         return at is None or self._clock.seconds() - at >= MAX_AGE

@@ -5,13 +5,14 @@ with its line ends as escapes, and nothing moves the cursor (docs/protocols.md, 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, tzinfo
+from datetime import tzinfo
 
 from p2pchat.events import MessageReceived
 from p2pchat.history import Entry, Found
 from p2pchat.text import visible
 from p2pchat.ui.marks import MARKS
 from p2pchat.ui.styled import MATCH, Fragment, Line, stamped
+from p2pchat.ui.times import date_of
 from p2pchat.ui.words import shown
 
 #: A message that a search found is cut to so many characters, around the first match.
@@ -37,30 +38,24 @@ def entry_line(entry: Entry) -> Line:
 
 def found_line(found: Found, zone: tzinfo | None) -> Line:
     """Make the line of a message that a search found: with its day, and with the match styled."""
-    time = found.entry.time.astimezone(zone)
     line = _line_with(found.entry, _excerpt(found.entry.text, found.marks))
-    return [("class:time", f"{time:%Y-%m-%d %H:%M:%S} "), *line]
+    day = ("class:time", f"{date_of(found.entry.time, zone)} ")
+    return [day, *stamped(line, found.entry.time, zone)]
 
 
 def dated_lines(entries: Iterable[Entry], zone: tzinfo | None) -> Iterator[Line]:
     """Make the lines of messages, each with its time, and a line wherever another day begins."""
-    day: date | None = None
+    day = ""
     for entry in entries:
-        time = entry.time.astimezone(zone)
-        if time.date() != day:
-            day = time.date()
-            yield rule(str(day))
-        yield stamped(entry_line(entry), time, zone)
+        if date_of(entry.time, zone) != day:
+            day = date_of(entry.time, zone)
+            yield rule(day)
+        yield stamped(entry_line(entry), entry.time, zone)
 
 
 def rule(text: str) -> Line:
     """Make a line across the screen with a text in it."""
     return [("class:rule", f"──── {text} ────")]
-
-
-def day_of(time: datetime, zone: tzinfo | None) -> str:
-    """Write the day of a time, in zone."""
-    return f"{time.astimezone(zone):%Y-%m-%d}"
 
 
 def _line_with(entry: Entry, text: list[Fragment]) -> Line:

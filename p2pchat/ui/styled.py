@@ -2,6 +2,8 @@
 
 from datetime import datetime, tzinfo
 
+from p2pchat.ui.times import local
+
 Fragment = tuple[str, str]
 
 #: What a line is made of: (style, text), one after another.
@@ -23,4 +25,4 @@ def marked(line: Line) -> str:
 
 def stamped(line: Line, time: datetime, zone: tzinfo | None = None) -> Line:
     """Put the time of day before a line, in zone or where this machine is."""
-    return [("class:time", f"{time.astimezone(zone):%H:%M:%S} "), *line]
+    return [("class:time", f"{local(time, zone):%H:%M:%S} "), *line]

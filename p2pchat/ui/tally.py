@@ -6,9 +6,13 @@ from p2pchat.ui.words import shown
 
 
 class Tally:
-    """Peers that are connected, and what others wrote since the user last typed a line."""
+    """Peers that are connected, and what others wrote since the user last typed a line.
+
+    `waiting` is how many messages of ours are not delivered yet.
+    """
 
     def __init__(self, me: PeerId) -> None:
+        self.waiting = 0
         self._me = me
         self._connected: set[str] = set()
         self._unread = 0
@@ -32,4 +36,7 @@ class Tally:
         self._unread = 0
 
     def __str__(self) -> str:
-        return f"{shown(self._me)} | {len(self._connected)} connected | {self._unread} unread"
+        parts = [shown(self._me), f"{len(self._connected)} connected", f"{self._unread} unread"]
+        if self.waiting:
+            parts.append(f"{self.waiting} in the outbox")
+        return " | ".join(parts)

@@ -1,4 +1,4 @@
-"""Points of time as a user writes them."""
+"""Points of time as a user writes and reads them."""
 
 import re
 from datetime import UTC, datetime, tzinfo
@@ -21,3 +21,19 @@ def read_time(text: str, now: datetime, zone: tzinfo | None) -> datetime:
         return time.astimezone(UTC)
     except (OverflowError, OSError) as error:  # a year that this machine knows no zones of
         raise ValueError(f"{text} is out of range") from error
+
+
+def local(time: datetime, zone: tzinfo | None) -> datetime:
+    """Return the same time in zone (None: this machine's); unchanged if that has no such time.
+
+    That is so within a day of the years 1 and 9999, and on some machines long before.
+    """
+    try:
+        return time.astimezone(zone)
+    except (OverflowError, ValueError, OSError):
+        return time
+
+
+def date_of(time: datetime, zone: tzinfo | None) -> str:
+    """Write the day of a time, in zone."""
+    return local(time, zone).date().isoformat()

@@ -9,7 +9,14 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from p2pchat.api import ChatInfo, NodeApi
-from p2pchat.events import ChatChanged, DeliveryChanged, Event, Notice, PeerDown
+from p2pchat.events import (
+    ChatChanged,
+    DeliveryChanged,
+    Event,
+    HistoryOpened,
+    Notice,
+    PeerDown,
+)
 from p2pchat.history import OutboxEntry
 from p2pchat.text import visible
 from p2pchat.ui.absence import Absence
@@ -111,11 +118,16 @@ class TtyConsole(Service):
             self._under_way.set_aside(event.peer_id)
         self._reading.event_shown(event)
         self._show_scene()
+        if isinstance(event, HistoryOpened):  # what waits is taken up behind this event
+            self._reactor.callFromThread(self._show_scene)
 
     def show_reply(self, typed: str, reply: Reply) -> None:
         now = self._now()
         match reply.data:
+            case OutboxEntry():
+                pass  # it was withdrawn, which its delivery event has told
             case Sent(msg_id=msg_id) as sent:
+                self._recollection.spoken_to(sent.to)
                 self._under_way.follow(msg_id, Message(now, reply.lines[0], to=sent.to))
                 if sent.absent:
                     self._under_way.set_aside(sent.to)
@@ -205,6 +217,7 @@ class TtyConsole(Service):
 
     def _show_scene(self) -> None:
         self._under_way.tidy(self._now())
+        self._tally.waiting = self._api.pending
         partner = self._dialogue.partner
         self._prompt.show(
             Scene(

@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.internet.error import ConnectionDone
 
-from p2pchat.chat import inbox
+from p2pchat.chat import inbox, wire
 from p2pchat.chat.protocol import LEAVE_TIMEOUT
 from p2pchat.chat.wire import MAX_REPLIES
 from p2pchat.errors import RequestError
@@ -139,6 +139,28 @@ class Reader(ChatCase):
         self.assertGreater(link.transport.unread, 10 * len(lines), "the rest waits on its side")
         self.run_for(100)
         self.assertTrue(end.closed)
+
+    def test_who_waits_for_our_paced_answers_is_not_dead(self) -> None:
+        self.patch(wire, "MAX_REPLIES", 1000)
+        node = self.node(connection={"ping_interval": 1.0})
+        link = self.dialled_by(node, self.legacy())
+        line = b'{"type":"SEND","msg_id":"%d","payload":"x"}\n'
+        for start in range(0, 5000, 250):
+            link.write(b"".join(line % n for n in range(start, start + 250)))
+        self.run_for(60)
+        self.assertIsNone(link.lost)
+        self.assertEqual(len(link.got("ACK")), 5000)
+
+    def test_who_stopped_reading_before_that_is(self) -> None:
+        self.patch(wire, "MAX_REPLIES", 1000)
+        node = self.node(connection={"ping_interval": 1.0})
+        link = self.dialled_by(node, self.legacy())
+        link.stop_reading()
+        line = b'{"type":"SEND","msg_id":"%d","payload":"x"}\n'
+        for start in range(0, 5000, 250):
+            link.write(b"".join(line % n for n in range(start, start + 250)))
+        self.run_for(60)
+        self.assertTrue(link.node_end.closed)
 
     def test_a_burst_is_acknowledged_in_order_before_it_is_shown(self) -> None:
         node = self.node()

@@ -14,6 +14,16 @@ class KeepAliveTests(SynchronousTestCase):
         keepalive.pinged("2")
         self.assertTrue(keepalive.dead)
 
+    def test_what_we_did_not_read_does_not_count(self) -> None:
+        keepalive = KeepAlive()
+        keepalive.pinged("1")
+        keepalive.pinged("2")
+        keepalive.excuse()
+        keepalive.pinged("3")
+        self.assertFalse(keepalive.dead)
+        keepalive.pinged("4")
+        self.assertTrue(keepalive.dead)
+
     def test_any_answer_revives(self) -> None:
         keepalive = KeepAlive()
         keepalive.pinged("1")

@@ -34,6 +34,19 @@ class Doors(SynchronousTestCase):
         self.failureResultOf(self.waits("3"), StoreError)
         self.assertEqual(self.let_in, [])
 
+    def test_who_is_impatient_is_turned_away_when_it_could_not_be_opened(self) -> None:
+        patient = self.waits("1")
+        waiting = self.opening.wait(impatient=True)
+        self.assertNoResult(waiting)
+        self.opening.failed("disk full")
+        for impatient in (waiting, self.opening.wait(impatient=True)):
+            error = self.failureResultOf(impatient, StoreError).value
+            self.assertEqual(str(error), "disk full")
+        self.assertNoResult(patient)
+        self.opening.open()
+        self.successResultOf(self.opening.wait(impatient=True))
+        self.assertEqual(self.let_in, ["1"])
+
     def test_once_open_it_stays_open(self) -> None:
         self.opening.open()
         self.opening.give_up()

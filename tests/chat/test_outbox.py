@@ -32,6 +32,12 @@ class OutboxCase(SynchronousTestCase):
         self.write(letter, now, link, **kind)
         return letter
 
+    def sent_twice(self, msg_id: str, now: float = 0.0) -> Letter:
+        """Let a letter be written now and TIMEOUT later, so that a pause comes next."""
+        letter = self.sent(msg_id, now)
+        self.write(letter, now + TIMEOUT, "link")
+        return letter
+
     def write(self, letter: Letter, now: float, link: str, *, legacy: bool = False) -> None:
         self.assertIn(letter.msg_id, self.ready(now, letter.peer, legacy=legacy))
         self.outbox.queued(letter, link)
@@ -110,32 +116,40 @@ class Sent(OutboxCase):
     def test_our_own_kind_gets_it_again_after_pauses_that_grow_to_a_bound(self) -> None:
         letter, now, pauses = self.sent("1"), 0.0, []
         for _ in range(10):
-            now += TIMEOUT
-            self.outbox.overdue(now)
-            self.assertEqual(self.ready(now), [])
-            due = self.outbox.next_look()
-            assert due is not None
-            pauses.append(due - now)
-            now = due
-            self.assertEqual(self.outbox.overdue(now), {BOB})
+            written, now = now, now + TIMEOUT
+            while not self.outbox.overdue(now):
+                self.assertEqual(self.ready(now), [])
+                due = self.outbox.next_look()
+                assert due is not None
+                now = due
+            pauses.append(now - written)
             self.write(letter, now, "link")
         self.assertEqual(pauses[:4], [5, 10, 20, 40])
         self.assertEqual(pauses[-1], LONGEST_PAUSE)
         self.assertEqual(letter.attempts, 11)
         self.assertEqual(self.given_up(), [])
 
+    def test_a_timeout_above_the_longest_pause_is_the_pause(self) -> None:
+        self.outbox.ack_timeout = 2 * LONGEST_PAUSE
+        letter, now = self.sent("1"), 0.0
+        for _ in range(3):
+            now += 2 * LONGEST_PAUSE
+            self.assertEqual(self.outbox.overdue(now - 1), set())
+            self.assertEqual(self.outbox.overdue(now), {BOB})
+            self.write(letter, now, "link")
+
     def test_a_new_link_ends_the_pause(self) -> None:
-        self.sent("1")
-        self.outbox.overdue(TIMEOUT)
-        self.assertEqual(self.ready(TIMEOUT), [])
+        self.sent_twice("1")
+        self.outbox.overdue(2 * TIMEOUT)
+        self.assertEqual(self.ready(2 * TIMEOUT), [])
         self.outbox.link_lost("link")
-        self.assertEqual(self.ready(TIMEOUT), ["1"])
+        self.assertEqual(self.ready(2 * TIMEOUT), ["1"])
 
     def test_whatever_ends_a_pause_it_is_looked_for_no_more(self) -> None:
         for number, ending in enumerate(("lost", "acknowledged", "withdrawn")):
             msg_id = str(number)
-            self.sent(msg_id, now=100.0 * number, link="link")
-            self.outbox.overdue(100.0 * number + TIMEOUT)
+            self.sent_twice(msg_id, now=100.0 * number)
+            self.outbox.overdue(100.0 * number + 2 * TIMEOUT)
             self.assertIsNotNone(self.outbox.next_look())
             match ending:
                 case "lost":

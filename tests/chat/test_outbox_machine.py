@@ -123,9 +123,9 @@ class OutboxModel(RuleBasedStateMachine):
         self.now += seconds
         for model in self.in_stage("sent"):
             if model.deadline <= self.now:
-                pause = TIMEOUT * 2 ** (model.attempts - 1)
+                written = model.deadline - TIMEOUT
                 model.stage = "waiting"
-                model.due = None if model.legacy else self.now + pause
+                model.due = None if model.legacy else written + TIMEOUT * 2 ** (model.attempts - 1)
         for model in self.in_stage("waiting"):
             if model.due is not None and model.due <= self.now:
                 model.due = 0.0

@@ -185,6 +185,16 @@ class Unopened(SendingCase):
         self.opening.open()
         self.assertEqual((self.history.asked, self.clock.getDelayedCalls()), (0, []))
 
+    def test_nor_once_it_could_not_be_opened(self) -> None:
+        asked = self.asks()
+        self.opening.failed("disk full")
+        for one in (asked, self.asks()):
+            error = self.failureResultOf(one, RequestError).value
+            self.assertEqual(str(error), "not sent to bob@CIC: disk full")
+        self.opening.open()
+        self.sends()
+        self.assertEqual(self.history.asked, 1)
+
     def test_nor_when_the_node_stops(self) -> None:
         asked = self.asks()
         self.opening.give_up()
@@ -319,7 +329,7 @@ class Confirmed(SendingCase):
                 times.append(self.clock.seconds())
                 self.writes(link)
             self.clock.advance(1)
-        self.assertEqual(times, [0, 10, 25, 50, 95, 180])
+        self.assertEqual(times, [0, 5, 15, 35, 75, 155])
         self.assertEqual(set(link.written), {msg_id})
         self.assertEqual(self.states(msg_id), ["queued", "sent"])
 

@@ -1,6 +1,10 @@
 """The service as the node sees it: its port, and what it shows of peers and links."""
 
+from datetime import UTC, datetime
+
 from p2pchat.errors import StartError
+from p2pchat.history import KnownPeer
+from p2pchat.identity import PeerId
 from tests.chat.cases import ChatCase, ChatNode
 
 
@@ -74,6 +78,16 @@ class Snapshots(ChatCase):
         self.assertEqual(node.chat.known_ids(), ["bob@CIC"])
         self.assertIsNotNone(node.chat.find(bob.peer_id))
         self.assertIsNone(node.chat.find(node.peer_id))
+
+    def test_who_is_known_by_name_only_is_not_dialled_and_fills_no_table(self) -> None:
+        node, bob = self.node(limits={"max_known_peers": 50}), self.legacy(listens=False)
+        node.discovers(bob)
+        names = [PeerId(f"peer{number}@CIC") for number in range(100)]
+        now = datetime(2025, 1, 1, tzinfo=UTC)
+        node.chat.remember(KnownPeer(name, (), now) for name in [*names, node.peer_id])
+        self.assertEqual([info.peer_id for info in node.chat.peer_infos()], ["bob@CIC"])
+        self.assertEqual({*node.chat.known_ids()}, {*names[50:], bob.peer_id})
+        self.assertEqual(node.chat.reconnect(), 1)
 
     def test_silent_connections_are_counted(self) -> None:
         node, bob = self.node(), self.legacy()

@@ -143,7 +143,7 @@ class RestartTests(HistoryCase):
         self.assertEqual([e["text"] for e in unread["entries"]], ["text 0", "text 1", "text 2"])
         node = self.restart(node, "alice")
         self.wait_for_history(node, 0, 2)
-        self.assertEqual(node.data("/unread"), {"total": 0, "entries": []})
+        self.assertEqual(node.data("/unread"), {"total": 0, "entries": [], "left": 0})
 
     def test_ephemeral(self) -> None:
         node = self.start_ready("alice", "--ephemeral")
@@ -199,20 +199,34 @@ class FilesTests(HistoryCase):
         self.assertEqual((exported["file"], exported["messages"]), (str(file), 5))
         self.assertEqual(_mode(file), 0o600)
         self.assertIn("is there already", alice.ask(f"/export {file}")["error"])
-        carol = self.start_ready("carol", "--import", str(file))
-        self.wait_for_import(carol, 5, 0)
-        self.assert_as_exported(carol, file)
-        carol.data("/msg dave@CIC my own")
-        carol = self.restart(carol, "carol", "--import", str(file))
-        self.wait_for_import(carol, 0, 5)
-        self.assertEqual(len(self.kept(carol)), 6)
-        self.assertEqual([entry["to"] for entry in carol.data("/outbox")], ["dave@CIC"])
-        self.assertEqual(len(carol.data("/search ola")), 3)
+        options = ("--data-dir", str(self.folder / "another"), "--import", str(file))
+        again = self.restart(alice, "alice", *options)
+        self.wait_for_import(again, "5 messages added, 0 skipped")
+        self.assert_as_exported(again, file)
+        again.data("/msg dave@CIC my own")
+        again = self.restart(again, "alice", *options)
+        self.wait_for_import(again, "0 messages added, 5 skipped (there already, or too old)")
+        self.assertEqual(len(self.kept(again)), 6)
+        self.assertEqual([entry["to"] for entry in again.data("/outbox")], ["dave@CIC"])
+        self.assertEqual(len(again.data("/search ola")), 3)
 
-    def wait_for_import(self, node: Node, added: int, skipped: int) -> None:
+    def test_of_a_friends_export_we_take_what_is_ours(self) -> None:
+        alice = self.start_ready("alice")
+        say(self.greet(alice), "1", "to alice")
+        alice.data("/msg bob@CIC to bob")
+        alice.data("/pub * to all")
+        file = self.folder / "exported.jsonl"
+        alice.data(f"/export {file}")
+        raw = self.start_ready("raw", "--import", str(file))
+        self.wait_for_import(raw, "2 messages added, 0 skipped, 1 left out (between others)")
+        kept = _pick(raw.data("/history"), "from", "to", "direction", "state")
+        sent = ("raw@CIC", "alice@CIC", "out", "delivered")
+        self.assertEqual([tuple(one) for one in kept], [sent, ("alice@CIC", "*", "in", "")])
+        self.assertIn("alice@CIC", raw.ask("/msg alice hi")["lines"][0])
+
+    def wait_for_import(self, node: Node, words: str) -> None:
         path = self.folder / "exported.jsonl"
-        text = f"{path}: {added} messages added, {skipped} were there already"
-        node.wait_for("notice", level="info", text=text)
+        node.wait_for("notice", level="info", text=f"{path}: {words}")
 
     def assert_as_exported(self, node: Node, file: Path) -> None:
         lines = [json.loads(line) for line in file.read_bytes().splitlines()]

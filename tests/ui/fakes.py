@@ -136,6 +136,7 @@ class FakeNode:
         self.refusal: Exception | None = None
         self.events_of_send: list[Event] = []
         self.known_status = STATUS
+        self.pending = 0
         self.known_archive: FakeArchive | None = FakeArchive()
 
     def report(self, event: Event) -> None:

@@ -178,7 +178,7 @@ class NodeCommandTests(CommandsCase):
     def test_peers_of_a_namespace(self) -> None:
         self.assertEqual([one.peer_id for one in self.run_line("/peers #LAB").data], ["carol@LAB"])
         reply = self.run_line("/peers #none")
-        self.assertEqual((reply.lines, reply.data), (["no peers known in #none"], []))
+        self.assertEqual((reply.lines, reply.data), (["no peers found in #none"], []))
 
     def test_connections(self) -> None:
         self.node.known_links = []

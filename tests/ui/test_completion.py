@@ -74,7 +74,7 @@ class CompletionTests(SynchronousTestCase):
         self.assertEqual(self.texts("/msg bo"), ["bob@CIC ", "bo ", "bob@OLD "])
         self.assertEqual(self.texts("/msg bob@o"), ["bob@OLD "])
         found = candidates("/msg carl", self.node, self.recollection)
-        self.assertEqual(found, [Candidate("carl ", 4, "carl@OLD last seen 2025-03-01")])
+        self.assertEqual(found, [Candidate("carl ", 4, "carl@OLD last contact 2025-03-01")])
 
     def test_very_many_are_not_all_offered(self) -> None:
         self.remember(*(f"peer{number}@CIC" for number in range(300)))

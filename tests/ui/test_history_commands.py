@@ -11,6 +11,7 @@ from p2pchat.history import Entry, StoreError
 from p2pchat.identity import PeerId
 from p2pchat.text import is_printable
 from p2pchat.ui import history_actions
+from p2pchat.ui.fitting import MAX_TEXT
 from p2pchat.ui.history_actions import Exported, UnreadMessages
 from p2pchat.ui.styled import MATCH, plain
 from tests.ui.fakes import NOON, make_folder, received
@@ -45,7 +46,7 @@ class HistoryCase(CommandsCase):
 class MistakeTests(HistoryCase):
     def test_every_mistake_gets_one_line(self) -> None:
         usage = "usage: /history [PEER|#NS|*] [N] [before TIME]"
-        example = f"write 14:30, 2026-11-22 or 2026-11-22 14:30; {usage}"
+        example = f"write 14:30, 2026-11-22 or 2026-11-22 14:30:15; {usage}"
         cases = {
             "/outbox x": "/outbox: takes no argument; usage: /outbox",
             "/cancel": "/cancel: no id; /outbox shows them; usage: /cancel ID",
@@ -66,6 +67,11 @@ class MistakeTests(HistoryCase):
             "/history bob before 25:00": f"/history: 25:00 is no time: {example}",
             "/search": "/search: no words; usage: /search WORDS",
             "/search  ": "/search: no words; usage: /search WORDS",
+            "/search 👋": "/search: there is no word in 👋; usage: /search WORDS",
+            "/search ! !": "/search: there is no word in ! !; usage: /search WORDS",
+            '/search "': '/search: there is no word in "; usage: /search WORDS',
+            "/search *\x1b": "/search: there is no word in *\\x1b; usage: /search WORDS",
+            "/search \u0301": "/search: there is no word in \u0301; usage: /search WORDS",
             "/unread x": "/unread: takes no argument; usage: /unread",
             "/export": "/export: no file; usage: /export FILE",
             "/export a b": "/export: nothing is expected after a; usage: /export FILE",
@@ -149,6 +155,12 @@ class OutboxTests(HistoryCase):
         self.assertEqual(len(reply.lines), 102)
         self.assertEqual(reply.lines[-1], "102 messages to be delivered; the last 2 are not listed")
         self.assertEqual(len(reply.data), 102)
+
+    def test_long_texts_are_fewer_in_the_data(self) -> None:
+        for number in range(6):
+            self.queue(f"a{number}", "x" * (MAX_TEXT // 4))
+        reply = self.run_line("/outbox")
+        self.assertEqual((len(reply.lines), len(reply.data)), (8, 4))
 
     def test_withdraw_by_either_id(self) -> None:
         self.queue("a1", "first")
@@ -242,6 +254,15 @@ class HistoryTests(HistoryCase):
         for line, expected in cases.items():
             self.assertEqual(self.ids(line), expected, line)
 
+    def test_long_texts_are_fewer_and_what_is_left_out_is_told(self) -> None:
+        for number in range(10):
+            self.keep(f"x{number}", "x" * (MAX_TEXT // 4), 10 + number)
+        reply = self.run_line("/history 8")
+        self.assertEqual([entry.msg_id for entry in reply.data], ["x6", "x7", "x8", "x9"])
+        remark = "· 4 older ones left out: ask for fewer, or before TIME"
+        self.assertEqual((reply.lines[0], len(reply.lines)), (remark, 6))
+        self.assertLess(sum(map(len, reply.lines)), MAX_TEXT + 1000)
+
     def test_a_peer_called_before(self) -> None:
         self.assertEqual(self.run_line('/history "before"').error.count("called before"), 1)
 
@@ -282,6 +303,14 @@ class SearchTests(HistoryCase):
         self.assertEqual([found.marks for found in reply.data][1], [(4, 8), (20, 25)])
         self.assertIn((MATCH, "MACA"), reply.page[1])
         self.assertNotIn("«", "".join(map(plain, reply.page)))
+
+    def test_long_texts_are_cut_in_the_lines_and_fewer_in_the_data(self) -> None:
+        for number in range(10):
+            self.keep(f"b{number}", "hello " + "x" * (MAX_TEXT // 4 - 6), number)
+        reply = self.run_line("/search hello")
+        self.assertEqual([found.entry.msg_id for found in reply.data], ["b9", "b8", "b7", "b6"])
+        self.assertEqual(reply.lines[-1], "· these are the newest 4; more words find fewer")
+        self.assertLess(max(map(len, reply.lines)), 400)
 
     def test_nothing_found(self) -> None:
         reply = self.run_line("/search x")
@@ -327,6 +356,22 @@ class UnreadTests(HistoryCase):
         reply = self.run_line("/unread")
         self.assertEqual(reply.lines[0], "· 3 messages before these; /history has them")
         self.assertEqual((reply.data.total, len(reply.data.entries)), (5, 2))
+        self.assertEqual(self.lines("/unread"), ["nothing unread"])
+
+    def test_what_does_not_fit_stays_unread(self) -> None:
+        for number in range(10):
+            self.keep(f"b{number}", "x" * (MAX_TEXT // 4))
+        shown = []
+        for left in (6, 2, 0):
+            reply = self.run_line("/unread")
+            shown += [entry.msg_id for entry in reply.data.entries]
+            self.assertEqual(
+                (reply.data.total, reply.data.left),
+                (10 - len(shown) + len(reply.data.entries), left),
+            )
+            remark = f"· {left} messages unread still; /unread shows more"
+            self.assertEqual(reply.lines[-1] == remark, left > 0)
+        self.assertEqual(shown, [f"b{number}" for number in range(10)])
         self.assertEqual(self.lines("/unread"), ["nothing unread"])
 
 

@@ -39,6 +39,15 @@ class RecollectionTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(self.refresh(), ["a@X"])
 
+    def test_and_when_we_wrote_to_a_new_one(self) -> None:
+        self.see("a@X")
+        self.refresh()
+        self.see("b@X", 1)
+        self.recollection.spoken_to("a@X")
+        self.assertEqual(self.refresh(), ["a@X"])
+        self.recollection.spoken_to("b@X")
+        self.assertEqual(self.refresh(), ["b@X", "a@X"])
+
     def test_a_disk_that_fails_is_asked_again(self) -> None:
         self.see("a@X")
         self.node.history.trouble = StoreError("no")

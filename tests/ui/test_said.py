@@ -1,6 +1,6 @@
 """What was said, as lines."""
 
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -57,3 +57,13 @@ class DatedTests(SynchronousTestCase):
             zone = timezone(timedelta(hours=hours))
             lines = [plain(line) for line in dated_lines(entries, zone)]
             self.assertEqual(sum(line.startswith("────") for line in lines), rules, lines)
+
+    def test_no_time_is_too_early_or_too_late_to_be_shown(self) -> None:
+        for hours in (-12, 0, 14):
+            zone = timezone(timedelta(hours=hours))
+            times = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
+            for time, year in zip(times, ("0001-01-01", "9999-12-31"), strict=True):
+                found = entry("hi", time=time)
+                lines = [plain(line) for line in dated_lines([found], zone)]
+                self.assertIn(year, lines[0])
+                self.assertTrue(plain(found_line(Found(found, []), zone)).startswith(year))

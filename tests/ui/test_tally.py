@@ -36,5 +36,9 @@ class TallyTests(SynchronousTestCase):
             self.assertFalse(self.tally.count(grew(12, "a", source=source)))
         self.check("0 connected | 0 unread")
 
+    def test_what_waits_is_counted_if_anything_does(self) -> None:
+        self.tally.waiting = 2
+        self.check("0 connected | 0 unread | 2 in the outbox")
+
     def test_a_hostile_name_is_harmless(self) -> None:
         self.assertTrue(str(Tally(PeerId("a\x1b@CIC"))).startswith("a\\x1b@CIC |"))

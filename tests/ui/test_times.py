@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.ui.times import read_time
+from p2pchat.ui.times import date_of, local, read_time
 from tests.ui.fakes import NOON
 
 EAST = timezone(timedelta(hours=13))  # where it is tomorrow already
@@ -45,3 +45,23 @@ class TimeTests(SynchronousTestCase):
             except ValueError:
                 continue
             self.assertEqual(found.utcoffset(), timedelta(0))
+
+
+class LocalTests(SynchronousTestCase):
+    def test_the_time_of_a_zone(self) -> None:
+        self.assertEqual(local(NOON, EAST).hour, 1)
+        self.assertEqual(local(NOON, None), NOON)
+
+    def test_what_no_zone_has_is_shown_in_utc(self) -> None:
+        first = datetime(1, 1, 1, tzinfo=UTC)
+        last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+        self.assertEqual(local(first, timezone(timedelta(hours=-5))), first)
+        self.assertEqual(local(last, EAST), last)
+
+    def test_a_year_has_four_digits(self) -> None:
+        self.assertEqual(date_of(datetime(1, 2, 3, tzinfo=UTC), UTC), "0001-02-03")
+
+    @given(st.datetimes(timezones=st.just(UTC)))
+    def test_it_never_fails(self, time: datetime) -> None:
+        for zone in (None, EAST, UTC, timezone(timedelta(hours=-12))):
+            self.assertEqual(local(time, zone), time)

@@ -12,7 +12,7 @@ from p2pchat.ui.prompt import Scene
 from p2pchat.ui.styled import plain
 from p2pchat.ui.tty import TtyConsole
 from tests.ui.archive_events import chat_changed, grew
-from tests.ui.fakes import NOON, FakeNode, ThreadedClock, received
+from tests.ui.fakes import NOON, FakeNode, ThreadedClock, peer, received
 from tests.ui.test_outgoing import change
 from tests.ui.test_views import message
 
@@ -166,7 +166,7 @@ class TtyTests(SynchronousTestCase):
         self.enter("/peers #none")
         self.assertEqual(self.shown(), ["12:00:00 > /peers #none"])
         self.node.discovery.callback(None)
-        self.assertEqual(self.shown(), ["12:00:00 no peers known in #none"])
+        self.assertEqual(self.shown(), ["12:00:00 no peers found in #none"])
 
     def test_a_message_is_echoed_only_if_it_was_not_taken(self) -> None:
         self.enter("/msg bob hi")
@@ -196,6 +196,41 @@ class TtyTests(SynchronousTestCase):
         self.enter("")
         self.assertEqual(self.prompt.scene.toolbar, "alice@CIC | 0 connected | 0 unread")
         self.assertNotIn("12:00:00 > ", self.shown())
+
+    def test_the_toolbar_counts_what_waits(self) -> None:
+        self.node.pending = 1
+        self.enter("/msg bob hi")
+        self.assertTrue(self.prompt.scene.toolbar.endswith(" | 1 in the outbox"))
+        self.node.pending = 0
+        self.node.report(change("m1", "delivered"))
+        self.assertFalse(self.prompt.scene.toolbar.endswith("outbox"))
+        self.node.report(HistoryOpened(time=NOON, unread=0, waiting=3))
+        self.node.pending = 3
+        self.reactor.run_until(lambda: self.prompt.scene.toolbar.endswith(" | 3 in the outbox"))
+
+    def test_what_is_withdrawn_is_one_line(self) -> None:
+        self.enter("/msg bob hi")
+        self.node.history.queue(PeerId("bob@CIC"), "m1", "hi", NOON)
+        cancel = self.node.cancel
+
+        def cancel_and_tell(message):
+            self.node.report(change("m1", "failed", "withdrawn"))
+            return cancel(message)
+
+        self.node.cancel = cancel_and_tell
+        self.enter("/cancel m1")
+        line = "12:00:00 ✗ → bob@CIC: hi (not delivered: withdrawn)"
+        self.assertEqual(sorted(self.shown()), ["12:00:00 > /cancel m1", line])
+
+    def test_whom_we_wrote_to_is_offered_at_once(self) -> None:
+        self.node.known.append(peer("zed@CIC"))
+        self.enter("/msg zed hi")
+        self.node.known.pop()
+        self.node.history.peer_seen(PeerId("zed@CIC"), [], NOON)
+        answers = []
+        self.console.candidates_wanted("/msg z", answers.append)
+        self.reactor.run_until(lambda: answers)
+        self.assertEqual([found.text for found in answers[0]], ["zed "])
 
     def test_what_waited_since_an_earlier_run_is_shown_when_it_ends(self) -> None:
         self.node.history.queue(PeerId("bob@CIC"), "m1", "from yesterday", NOON)
