@@ -1,8 +1,8 @@
 """The configuration: defaults < config.json < command line (docs/configuration.md).
 
-The first four sections are those of the configuration file that earlier clients read; `limits`,
-`archive` and the keys `rendezvous.embedded`, `rendezvous.servers` and `peer.bind` are ours. Times
-are in seconds.
+The first four sections are those of the configuration file that earlier clients read; all others
+and the keys `rendezvous.embedded`, `rendezvous.servers`, `peer.bind` and `logging.format` are ours.
+A file may serve a node and a rendezvous server: each reads its own sections and checks all.
 """
 
 import json
@@ -10,136 +10,47 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 
 from p2pchat.errors import ConfigError
 from p2pchat.identity import MAX_NAME_LENGTH, Address, is_ip_literal, is_loopback, is_name
+from p2pchat.sections import (
+    OPTIONS,
+    SERVER_OPTIONS,
+    Archive,
+    Config,
+    Connection,
+    LogFormat,
+    Logging,
+    LogLevel,
+    Metrics,
+    Peer,
+    Rendezvous,
+    RendezvousServer,
+)
 
-Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Retries = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
-Interval = Annotated[float, msgspec.Meta(ge=0.1, le=86400)]
-Factor = Annotated[float, msgspec.Meta(ge=1, le=100)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-
-
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of all sections: immutable, and an unknown key is an error."""
-
-
-class Rendezvous(_Section, frozen=True):
-    """Where to find the rendezvous server; `embedded`: serve it here if it is this machine."""
-
-    host: Text = "127.0.0.1"
-    port: Port = 8080
-    embedded: bool = True
-    servers: tuple[Text, ...] | None = None
-
-
-class Peer(_Section, frozen=True):
-    """Who we are and where we listen; an unset port is 4000, or a free one if that is taken."""
-
-    namespace: Text = "CIC"
-    name: Text | None = None
-    port: Port = 4000
-    bind: str = ""
-
-
-class Connection(_Section, frozen=True):
-    """Times and retries of links."""
-
-    max_reconnect_attempts: Retries = 5
-    reconnect_backoff_base: Factor = 2
-    reconnect_backoff_max: Seconds = 60
-    ping_interval: Seconds = 30
-    ack_timeout: Seconds = 5
-    discovery_interval: Seconds = 60
-
-
-class Logging(_Section, frozen=True):
-    """What is logged and where; no file: `p2pchat.log` in the data folder."""
-
-    level: LogLevel = "INFO"
-    file: Text | None = None
-
-
-class Limits(_Section, frozen=True):
-    """Bounds against a hostile or broken network; bytes and counts, never exceeded."""
-
-    max_links: Count = 1024
-    max_links_per_ip: Count = 256
-    max_handshakes_per_ip: Count = 64
-    handshake_timeout: Seconds = 5
-    queue_messages: Count = 10_000
-    queue_bytes: Count = 8 * 1024 * 1024
-    max_known_peers: Count = 10_000
-    max_dialled_peers: Count = 200
-
-
-class Archive(_Section, frozen=True):
-    """The replicated archive; `bind` unset: as `peer.bind`. Sizes in bytes."""
-
-    enabled: bool = True
-    peers: tuple[Text, ...] = ()
-    bind: str = ""
-    port: Port = 51511
-    peer_request_interval: Interval = 5
-    connect_timeout: Seconds = 5
-    archive_request_interval: Interval = 15
-    progress_timeout: Seconds = 60
-    max_archive_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)] = 64 * 1024 * 1024
-    max_peers: Count = 200
-    max_pending: Count = 1000
-    miners: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
-
-
-class Store(_Section, frozen=True):
-    """How much of what was said is kept; beyond that the oldest goes. `ephemeral`: nothing."""
-
-    ephemeral: bool = False
-    max_messages: Count = 1_000_000
-    max_days: Annotated[float, msgspec.Meta(gt=0, le=36_500)] | None = None
-
-
-class Outbox(_Section, frozen=True):
-    """Messages that wait to be delivered: for how long, how many, how often to other programs."""
-
-    max_days: Annotated[float, msgspec.Meta(gt=0, le=3650)] = 7
-    max_messages: Count = 10_000
-    max_per_peer: Count = 1_000
-    legacy_retries: Retries = 3
-
-
-class Config(_Section, frozen=True):
-    """All settings of a node."""
-
-    rendezvous: Rendezvous = Rendezvous()
-    peer: Peer = Peer()
-    connection: Connection = Connection()
-    logging: Logging = Logging()
-    limits: Limits = Limits()
-    archive: Archive = Archive()
-    store: Store = Store()
-    outbox: Outbox = Outbox()
-
-
-#: The options that stand for a key of the configuration.
-OPTIONS = {
-    "peer.name": "--name",
-    "peer.namespace": "--namespace",
-    "peer.port": "--port",
-    "peer.bind": "--bind",
-    "logging.level": "--log-level",
-    "logging.file": "--log-file",
-    "rendezvous.servers": "--rendezvous",
-    "archive.peers": "--archive-peer",
-    "archive.bind": "--archive-bind",
-    "archive.port": "--archive-port",
-}
+__all__ = [
+    "OPTIONS",
+    "SERVER_OPTIONS",
+    "Archive",
+    "Config",
+    "Connection",
+    "Logging",
+    "Metrics",
+    "Peer",
+    "Rendezvous",
+    "RendezvousServer",
+    "archive_bind",
+    "find_config_file",
+    "load_file",
+    "make_config",
+    "parse_archive_peer",
+    "parse_number",
+    "parse_server",
+    "rendezvous_servers",
+]
 
 
 def find_config_file(cwd: Path, user_dir: Path) -> Path | None:
@@ -165,10 +76,15 @@ def load_file(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", content)
 
 
-def make_config(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
+def make_config(
+    content: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    options: Mapping[str, str] = OPTIONS,
+) -> Config:
     """Lay the command line over a file's content.
 
-    `overrides` maps a key's path to its value, as in {"peer.port": 4001}. Raises ConfigError.
+    `overrides` maps a key's path to its value, as in {"peer.port": 4001}, `options` to the option
+    that complaints name. Raises ConfigError.
     """
     merged = {section: dict(keys) for section, keys in content.items()}
     for path, value in overrides.items():
@@ -179,7 +95,7 @@ def make_config(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Con
     except ConfigError as error:
         # the file was checked by itself, so that only an option can be wrong
         key, colon, rest = str(error).partition(": ")
-        option = OPTIONS.get(key.partition("[")[0], key)
+        option = options.get(key.partition("[")[0], key)
         raise ConfigError(f"{option}{colon}{rest}") from error
 
 
@@ -201,8 +117,13 @@ def _check_names(config: Config, place: str) -> None:
                 f"{place}peer.{key}: expected 1 to {MAX_NAME_LENGTH} printable characters, "
                 f"got {value!r:.100}"
             )
-    if config.peer.bind and not is_ip_literal(config.peer.bind):
-        raise ConfigError(f"{place}peer.bind: expected an IP address, got {config.peer.bind!r}")
+    for key, bind in (
+        ("peer", config.peer.bind),
+        ("metrics", config.metrics.bind),
+        ("rendezvous_server", config.rendezvous_server.bind),
+    ):
+        if bind and not is_ip_literal(bind):
+            raise ConfigError(f"{place}{key}.bind: expected an IP address, got {bind!r}")
     for server in config.rendezvous.servers or ():
         parse_server(server, f"{place}rendezvous.servers")
     _check_archive(config.archive, place)
@@ -233,6 +154,13 @@ def parse_server(text: str, place: str) -> Address:
     if not (colon and host and _is_port(port)):
         raise ConfigError(f"{place}: expected HOST:PORT, got {text!r}")
     return Address(host, int(port))
+
+
+def parse_number(text: str, option: str) -> int | float:
+    """Read a number of the command line; ConfigError names the option if it is none."""
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text, re.ASCII):
+        raise ConfigError(f"{option}: expected a number, got {text!r:.100}")
+    return float(text) if "." in text else int(text)
 
 
 def parse_archive_peer(text: str, default_port: int, place: str) -> Address:
@@ -286,7 +214,8 @@ def _explain(problem: str) -> str:
         return f"{f'{path}.' if path else ''}{unknown[1]}: unknown key; {_known_keys(path)}"
     value = re.fullmatch(r"Invalid enum value (.*)", text, re.DOTALL)
     if value:
-        return f"{path}: expected one of {', '.join(get_args(LogLevel))}, got {value[1]}"
+        choices = get_args(LogFormat if path == "logging.format" else LogLevel)
+        return f"{path}: expected one of {', '.join(choices)}, got {value[1]}"
     text = text[:1].lower() + text[1:].replace("`", "")
     return f"{path}: {text}" if path else text
 

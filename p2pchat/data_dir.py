@@ -1,15 +1,14 @@
-"""The folder of a node: made at the start, and held for as long as its process lives."""
+"""The folder of a process: made at the start, and held for as long as the process lives."""
 
 import fcntl
 import os
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote
 
 import platformdirs
 
 from p2pchat.errors import ConfigError, StartError
-from p2pchat.identity import PeerId
 from p2pchat.text import visible
 
 #: What to do about a folder that is held.
@@ -19,11 +18,12 @@ CHOOSE_ANOTHER = "choose another --name or --data-dir"
 MAX_HOLDER = 200
 
 
-def make_data_dir(option: str | None, me: PeerId) -> Path:
-    """Return the folder of this node, made if need be and closed to others.
+def make_data_dir(option: str | None, me: str) -> Path:
+    """Return the folder of this process, made if need be and closed to others.
 
-    It is the one that the option names, else one for `me` among the user's. One that is there and
-    was named is left as it is: all files in it are closed to others. Raises ConfigError.
+    It is the one that the option names, else one for `me`, a peer's id or another program's name,
+    among the user's. One that is there and was named is left as it is: all files in it are closed
+    to others. Raises ConfigError.
     """
     default = platformdirs.user_data_path("p2pchat") / quote(me, safe=" @")
     path = Path(option).absolute() if option else default
@@ -39,7 +39,8 @@ def make_data_dir(option: str | None, me: PeerId) -> Path:
 def lock_data_dir(data_dir: Path, me: str, hint: str = CHOOSE_ANOTHER) -> IO[str]:
     """Hold the folder until the file returned is closed.
 
-    Raises StartError if another process holds it, ConfigError if it can't be written to.
+    Raises StartError with the hint if another process holds it, ConfigError if it can't be written
+    to.
     """
     holder: str = me
     try:
@@ -59,6 +60,15 @@ def lock_data_dir(data_dir: Path, me: str, hint: str = CHOOSE_ANOTHER) -> IO[str
     except OSError as error:
         raise ConfigError(f"data folder {data_dir}: {error.strerror or error}") from error
     return lock
+
+
+def keep_pid(twistd: Any, data_dir: Path) -> None:
+    """Have twistd, if it was not told otherwise, note its process id in a folder that we hold."""
+    if twistd is not None and twistd.get("pidfile") == "twistd.pid":
+        pidfile = data_dir / "twistd.pid"
+        # nobody else runs here, as we hold the lock: what is left is of a crash
+        pidfile.unlink(missing_ok=True)
+        twistd["pidfile"] = str(pidfile)
 
 
 def _for_owner_alone(path: str, flags: int) -> int:

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pchat import __version__
-from p2pchat.api import ArchiveApi, LinkInfo, PeerInfo, Status
+from p2pchat.api import ArchiveApi, LinkInfo, PeerInfo, RttInfo, Status
 from p2pchat.archive.service import ArchiveService
 from p2pchat.archive.storage import MemoryStorage, Storage
 from p2pchat.chat.messages import ArchiveOffer
@@ -34,7 +34,9 @@ from p2pchat.events import (
 from p2pchat.history import Bounds, History, Opened, StoreError
 from p2pchat.identity import Address, PeerId, is_name, is_peer_id, make_peer_id, name_of
 from p2pchat.logs import Logs
-from p2pchat.rendezvous.service import Found, RendezvousService
+from p2pchat.rendezvous.asking import when_asked
+from p2pchat.rendezvous.directory import Directory
+from p2pchat.rendezvous.service import RendezvousService
 from p2pchat.store.memory import MemoryHistory
 from p2pchat.text import visible
 
@@ -89,6 +91,9 @@ class Node(MultiService):
         self._started = 0.0
         self._listeners: list[Listener] = []
         self._rendezvous: list[RendezvousService] = []
+        self._directory = Directory(
+            self._clock.seconds, self._me, config.limits.max_known_peers, self
+        )
         self._console: IService | None = None
         self._archive: ArchiveService | None = None
         if config.archive.enabled:
@@ -217,7 +222,7 @@ class Node(MultiService):
             discovery_interval=self._config.connection.discovery_interval,
             embedded=self._config.rendezvous.embedded,
             bind=self._config.peer.bind,
-            listener=self,
+            listener=self._directory.source(),
         )
         self._rendezvous.append(service)
         service.startService()
@@ -242,13 +247,13 @@ class Node(MultiService):
             except Exception:  # noqa: BLE001  # a front end's bug must not cost a message
                 self.log.failure("a front end failed on {event!r}", event=event)
 
-    # The rendezvous wing reports (RendezvousListener)
+    # The rendezvous wing reports (DirectoryListener)
 
-    def discovered(self, found: Sequence[Found]) -> None:
-        self._chat.discovered((entry.peer_id, entry.address) for entry in found)
+    def discovered(self, peers: Sequence[tuple[PeerId, Address]]) -> None:
+        self._chat.discovered(peers)
 
-    def public_ip(self, ip: str) -> None:
-        self._chat.set_public_ip(ip)
+    def public_ips(self, ips: Sequence[str]) -> None:
+        self._chat.set_public_ips(ips)
 
     def notice(self, level: Level, text: str) -> None:
         self.log.info("[Node] {text}", text=text)
@@ -282,6 +287,11 @@ class Node(MultiService):
     def links(self) -> list[LinkInfo]:
         return self._chat.link_infos()
 
+    def round_trips(self, peer: str) -> RttInfo | None:
+        """Tell how long one peer takes to answer; None if it is not known."""
+        known = self._chat.find(PeerId(peer))
+        return known.rtt.info() if known is not None else None
+
     def status(self) -> Status:
         links = self._chat.link_infos()
         return Status(
@@ -301,10 +311,7 @@ class Node(MultiService):
         )
 
     def discover(self) -> "Deferred[None]":
-        asked = DeferredList(
-            [service.discover() for service in self._rendezvous], consumeErrors=True
-        )
-        return asked.addCallback(lambda _: None)
+        return when_asked(self._clock, [service.discover() for service in self._rendezvous])
 
     def resolve(self, name: str) -> PeerId:
         known = self._chat.known_ids()

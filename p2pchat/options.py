@@ -3,6 +3,7 @@
 import getpass
 import stat
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -11,7 +12,7 @@ from twisted.python import usage
 
 from p2pchat import __version__, process
 from p2pchat.config import OPTIONS, Config, find_config_file, load_file, make_config
-from p2pchat.data_dir import lock_data_dir, make_data_dir
+from p2pchat.data_dir import keep_pid, lock_data_dir, make_data_dir
 from p2pchat.errors import ConfigError, P2PChatError
 from p2pchat.identity import is_name, make_peer_id
 
@@ -41,6 +42,9 @@ class Options(usage.Options):
         ],
         ["log-level", None, None, "DEBUG, INFO, WARNING or ERROR [INFO]"],
         ["log-file", None, None, "Write the log here; - is standard output [in the data folder]"],
+        ["log-format", None, None, "Log lines as text or as json [text]"],
+        ["metrics", None, None, "Serve figures for Prometheus on this port [none]"],
+        ["metrics-bind", None, None, "Serve them on this IP address [127.0.0.1]"],
         ["archive-bind", None, None, "Exchange the archive from this IPv4 address [as --bind]"],
         ["archive-port", None, None, "The archive's port, the same on the whole network [51511]"],
         ["console", None, "auto", f"How to talk to you: {', '.join(CONSOLES)}"],
@@ -87,18 +91,11 @@ class Options(usage.Options):
             self.import_file = _import_file(self["import"])
         except P2PChatError as error:
             raise SystemExit(f"p2pchat: {error}") from error
-        if self.parent is not None and self.parent.get("pidfile") == "twistd.pid":
-            pidfile = self.data_dir / "twistd.pid"
-            # nobody else runs here, as we hold the lock: what is left is of a crash
-            pidfile.unlink(missing_ok=True)
-            self.parent["pidfile"] = str(pidfile)
+        keep_pid(self.parent, self.data_dir)
 
 
 def _configure(options: Options) -> Config:
-    named = options["config"]
-    user_dir = platformdirs.user_config_path("p2pchat")
-    path = Path(named) if named else find_config_file(Path.cwd(), user_dir)
-    content = load_file(path) if path is not None else {}
+    content = read_settings(options["config"])
     overrides = _overrides(options)
     config = make_config(content, overrides)
     if config.peer.name is None:
@@ -108,14 +105,28 @@ def _configure(options: Options) -> Config:
     return config
 
 
-def _overrides(options: Options) -> dict[str, Any]:
-    """Return what the command line sets, by the key it stands for."""
-    given = {key: options.get(option.removeprefix("--")) for key, option in OPTIONS.items()}
+def read_settings(named: str | None) -> dict[str, Any]:
+    """Read the configuration file that is named, else the first that is found, else none."""
+    path = Path(named) if named else None
+    if path is None:
+        path = find_config_file(Path.cwd(), platformdirs.user_config_path("p2pchat"))
+    return load_file(path) if path is not None else {}
+
+
+def given_options(options: usage.Options, known: Mapping[str, str]) -> dict[str, Any]:
+    """Return what options of the command line stand for a key, by that key."""
+    given = {key: options.get(option.removeprefix("--")) for key, option in known.items()}
     overrides = {key: value for key, value in given.items() if value is not None}
-    for key in overrides.keys() & {"peer.port", "archive.port"}:
-        overrides[key] = _number(overrides[key], OPTIONS[key])
     if "logging.level" in overrides:
         overrides["logging.level"] = overrides["logging.level"].upper()
+    return overrides
+
+
+def _overrides(options: Options) -> dict[str, Any]:
+    """Return what the command line sets, by the key it stands for."""
+    overrides = given_options(options, OPTIONS)
+    for key in overrides.keys() & {"peer.port", "archive.port", "metrics.port"}:
+        overrides[key] = _number(overrides[key], OPTIONS[key])
     if options["no-rendezvous"]:
         overrides["rendezvous.servers"] = []
     elif options.servers:

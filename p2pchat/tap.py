@@ -1,9 +1,7 @@
 """The twistd plugin: command line -> Config -> Node."""
 
 import contextlib
-import errno
 import os
-import socket
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,10 +22,11 @@ from p2pchat.config import Config
 from p2pchat.errors import P2PChatError, StartError
 from p2pchat.events import Level
 from p2pchat.history import History
-from p2pchat.identity import Address, make_peer_id
-from p2pchat.logs import Logs
+from p2pchat.identity import make_peer_id
+from p2pchat.logs import Logs, has_log
 from p2pchat.node import Node, history_bounds
 from p2pchat.options import Options
+from p2pchat.ports import METRICS_BACKLOG, open_port, take_port
 from p2pchat.store.memory import MemoryHistory
 from p2pchat.store.sqlite import FILE, SqliteHistory
 from p2pchat.text import visible
@@ -36,6 +35,8 @@ from p2pchat.ui.importing import Import
 from p2pchat.ui.surroundings import threads_of
 
 __all__ = ["Options", "makeService"]
+
+_PORT_HINT = "choose another --port, or leave it out for a free one"
 
 
 class NodeService(Node):
@@ -110,16 +111,17 @@ def _make_node(options: Options) -> Node:
     kind = _choose_console(options)
     explicit_port = options["port"] is not None or config.peer.port != Config().peer.port
     if explicit_port:
-        _check_port(config)
+        # found out before twistd goes into the background
+        take_port(config.peer.bind, config.peer.port, 1, _PORT_HINT).close()
     log_file = config.logging.file or str(options.data_dir / "p2pchat.log")
-    logs = Logs(log_file, config.logging.level)
+    logs = Logs(log_file, config.logging.level, config.logging.format)
     ephemeral = config.store.ephemeral
     node = NodeService(
         *(reactor, SystemRandom(), _utc_now, config, logs, _stop_reactor),
         any_port=not explicit_port,
         storage=MemoryStorage() if ephemeral else FileStorage(options.data_dir),
         history=_make_history(reactor, options, lambda *notice: node.notice(*notice)),
-        observer=None if _has_log(options.parent) else logs.observer,
+        observer=None if has_log(options.parent) else logs.observer,
         to_import=options.import_file,
     )
     node.set_console(
@@ -129,7 +131,24 @@ def _make_node(options: Options) -> Node:
             classic=bool(options["classic-commands"]),
         )
     )
+    if config.metrics.port is not None:
+        _serve_metrics(reactor, node, config.metrics.bind, config.metrics.port)
     return node
+
+
+def _serve_metrics(reactor: Any, node: Node, bind: str, port: int) -> None:
+    """Have the node's figures served while it runs; StartError if the port can't be had."""
+    # only a node that serves them needs HTTP
+    from p2pchat.metrics.http import MetricsServer
+    from p2pchat.metrics.lateness import Lateness
+    from p2pchat.metrics.node import NodeMetrics
+
+    listening = take_port(bind, port, METRICS_BACKLOG, "choose another --metrics")
+    lateness = Lateness(reactor)
+    metrics = MetricsServer(
+        reactor, open_port(reactor, listening), NodeMetrics(node, lateness), lateness
+    )
+    metrics.setServiceParent(node)
 
 
 def _make_history(reactor: Any, options: Options, notify: Callable[[Level, str], None]) -> History:
@@ -148,11 +167,6 @@ def _stop_reactor() -> None:
         reactor.stop()
 
 
-def _has_log(twistd: Any) -> bool:
-    """Tell whether twistd was told where to log."""
-    return bool(twistd and (twistd.get("logfile") or twistd.get("syslog")))
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -164,24 +178,3 @@ def _choose_console(options: Options) -> Kind:
         return "none"
     streams = inspect(sys.__stdin__), inspect(sys.__stdout__)
     return choose_console(options["console"], *streams, os.environ.get("TERM", ""))
-
-
-def _check_port(config: Config) -> None:
-    """Find out before twistd goes into the background whether the port can be had."""
-    bind, port = config.peer.bind, config.peer.port
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((bind, port))
-            probe.listen(1)
-        except OSError as error:
-            place = Address(bind or "0.0.0.0", port)
-            hint = (
-                "; choose another --port, or leave it out for a free one"
-                if error.errno in (errno.EADDRINUSE, errno.EACCES)
-                else ""
-            )
-            raise StartError(
-                f"cannot listen on {place}: {os.strerror(error.errno or 0)}{hint}"
-            ) from error

@@ -1,17 +1,21 @@
 """Where log lines go, and from which level on."""
 
+import json
 import stat
 import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.logger import Logger, LogLevel, LogPublisher, formatTime, textFileLogObserver
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat import logs
 from p2pchat.errors import ConfigError, RequestError
-from p2pchat.logs import LEVELS, LineObserver, Logs
+from p2pchat.logs import LEVELS, JsonObserver, LineObserver, Logs
 from tests.temporary import temporary_path
 
 #: Logs one line, and another one before each line of Python that runs for it, as a handler of
@@ -159,3 +163,81 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(stamps[0], stamps[1])
         self.assertEqual(len(set(stamps)), 3)
         self.assertEqual(stamps[0], formatTime(0.0))
+
+
+class JsonTests(SynchronousTestCase):
+    """The same as objects, one a line."""
+
+    def setUp(self) -> None:
+        self.file = StringIO()
+        self.logger = Logger(namespace="test", observer=JsonObserver(self.file))
+
+    def line(self) -> dict[str, Any]:
+        """Return what the only line holds."""
+        (line,) = self.file.getvalue().splitlines()
+        self.assertTrue(line.isascii())
+        parsed: dict[str, Any] = json.loads(line, parse_constant=self.fail)
+        return parsed
+
+    def test_time_level_source_text_and_fields(self) -> None:
+        observer = JsonObserver(self.file)
+        logger = Logger(namespace="p2pchat.x", observer=lambda e: observer({**e, "log_time": 1.5}))
+        logger.warn("[Router] {who}: {size} characters", who="bob", size=3, late=True, part=0.5)
+        expected = {
+            "time": "1970-01-01T00:00:01.500Z",
+            "level": "warn",
+            "source": "p2pchat.x",
+            "text": "[Router] bob: 3 characters",
+            "fields": {"who": "bob", "size": 3, "late": True, "part": 0.5},
+        }
+        self.assertEqual(self.line(), expected)
+
+    def test_what_json_has_no_type_for_is_only_in_the_text(self) -> None:
+        odd = {"a": float("nan"), "b": float("inf"), "c": 10**400, "d": object, "e": [1], "f": b"x"}
+        self.logger.info("{e} {f}", **odd)
+        self.assertEqual(self.line()["text"], "[1] b'x'")
+        self.assertNotIn("fields", self.line())
+
+    def test_what_twisted_adds_for_itself_is_no_field(self) -> None:
+        old = {"time": 1.5, "system": "x", "isError": 0, "format": "%s", "log_text": "y"}
+        JsonObserver(self.file)({"log_format": "{who}", "who": "bob", **old})
+        self.assertEqual(self.line()["fields"], {"who": "bob"})
+
+    def test_hostile_text_stays_one_line(self) -> None:
+        hostile = 'x\n{"time": "forged"}\r\x1b[2J\u2028\x85\ud800"'
+        self.logger.info("{text}", text=hostile)
+        self.assertEqual((self.line()["text"], self.line()["fields"]["text"]), (hostile, hostile))
+
+    @given(st.text(), st.text())
+    def test_any_text_is_one_line_that_says_it(self, text: str, other: str) -> None:
+        self.file.seek(0)
+        self.file.truncate()
+        self.logger.info("{text}", text=text, other=other)
+        if text:
+            self.assertEqual((self.line()["text"], self.line()["fields"]["other"]), (text, other))
+
+    def test_formats_out_of_the_ordinary(self) -> None:
+        self.logger.info("{call()} said", call=lambda: "called")
+        self.assertEqual(self.line()["text"], "called said")
+
+    def test_a_format_that_does_not_fit_is_told_all_the_same(self) -> None:
+        self.logger.info("{missing}")
+        self.assertIn("missing", self.line()["text"])
+
+    def test_a_failure_has_its_traceback_apart(self) -> None:
+        try:
+            raise ValueError("broken")
+        except ValueError:
+            self.logger.failure("it failed")
+        line = self.line()
+        self.assertEqual((line["level"], line["text"]), ("critical", "it failed"))
+        self.assertIn("ValueError: broken", line["failure"])
+
+    def test_a_log_may_be_of_them(self) -> None:
+        path = temporary_path(self) / "node.log"
+        log = Logs(str(path), "WARNING", "json")
+        logger = Logger(namespace="test", observer=log.observer)
+        logger.info("not this")
+        logger.warn("this")
+        (line,) = path.read_text("utf-8").splitlines()
+        self.assertEqual(json.loads(line)["text"], "this")

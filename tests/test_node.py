@@ -9,7 +9,6 @@ from p2pchat.events import HistoryOpened, Notice
 from p2pchat.history import Bounds, Opened, StoreError
 from p2pchat.identity import Address, PeerId, make_peer_id
 from p2pchat.node import HISTORY_RETRY_TIME, MAX_SUGGESTIONS, Node
-from p2pchat.rendezvous.service import Found
 from p2pchat.store.memory import MemoryHistory
 from tests.at_once import at_once
 from tests.simulation.network import Network
@@ -28,7 +27,7 @@ class ResolveTests(SynchronousTestCase):
     def discover(self, *names: str) -> None:
         self.node.discovered(
             [
-                Found(PeerId(name), Address("10.9.9.9", 1000 + number), 60.0)
+                (PeerId(name), Address("10.9.9.9", 1000 + number))
                 for number, name in enumerate(names)
             ]
         )

@@ -1,6 +1,7 @@
 """Whom to dial, when, and where (docs/protocols.md, 2.4, 2.8, 2.9)."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -59,10 +60,10 @@ class Contacts:
             *(config.limits.handshake_timeout, config.peer.bind, self),
         )
 
-    def add_public_ip(self, ip: str) -> None:
-        """Note an address under which others see this machine; loopback tells nothing."""
-        if is_ip_literal(ip) and not is_loopback(ip) and len(self.public_ips) < MAX_PUBLIC_IPS:
-            self.public_ips.add(ip)
+    def set_public_ips(self, ips: Iterable[str]) -> None:
+        """Note the addresses under which others see this machine; loopback tells nothing."""
+        useful = (ip for ip in ips if is_ip_literal(ip) and not is_loopback(ip))
+        self.public_ips = set(islice(useful, MAX_PUBLIC_IPS))
 
     def is_dialling(self, peer: PeerId) -> bool:
         """Tell whether attempts at this peer go on."""
@@ -71,13 +72,17 @@ class Contacts:
     def discovered(self, found: Iterable[tuple[PeerId, Address]]) -> None:
         """Note all peers that a discovery shows, and dial those without a link, within limits.
 
-        Our own namespace and peers that were not dialled in vain come first, the rest by chance: so
-        a list full of peers that do not exist can't keep us from those that do.
+        A peer may be shown at several addresses, the best one first. Our own namespace and peers
+        that were not dialled in vain come first, the rest by chance: so a list full of peers that
+        do not exist can't keep us from those that do.
         """
         self._peers.forget_absent(self._clock.seconds() - FORGET_AFTER)
-        for peer_id, address in sorted(found, key=lambda entry: self._order(entry[0])):
-            if peer_id != self._me:
-                self._discovered_one(peer_id, address)
+        addresses: dict[PeerId, list[Address]] = {}
+        for peer_id, address in found:
+            addresses.setdefault(peer_id, []).append(address)
+        addresses.pop(self._me, None)
+        for peer_id in sorted(addresses, key=self._order):
+            self._discovered_one(peer_id, addresses[peer_id])
 
     def remembered(self, peer_id: PeerId, addresses: Iterable[Address]) -> None:
         """Try a peer of an earlier run once, where it was: the rendezvous may not be there."""
@@ -132,9 +137,10 @@ class Contacts:
         foreign = namespace_of(peer_id) != namespace_of(self._me)
         return in_vain, foreign, self._rng.random()
 
-    def _discovered_one(self, peer_id: PeerId, address: Address) -> None:
+    def _discovered_one(self, peer_id: PeerId, addresses: list[Address]) -> None:
         peer = self._peers.meet(peer_id, self._clock.seconds())
-        new = peer.learn_address(address)
+        learned = [peer.learn_address(address) for address in reversed(addresses)]
+        new = any(learned)
         if peer.links or self._is_crowded(peer_id):
             return
         # who left, or could not be reached, is tried once each time that it is shown

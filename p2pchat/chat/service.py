@@ -173,9 +173,9 @@ class ChatService(MultiService):
         """Note the peers that a discovery shows, and dial those without a link, within limits."""
         self._contacts.discovered(found)
 
-    def set_public_ip(self, ip: str) -> None:
-        """Note an address under which others see this machine."""
-        self._contacts.add_public_ip(ip)
+    def set_public_ips(self, ips: Iterable[str]) -> None:
+        """Note the addresses under which others see this machine."""
+        self._contacts.set_public_ips(ips)
 
     def reconnect(self) -> int:
         """Dial every known peer that has no link; return how many."""

@@ -3,72 +3,102 @@
 The order in which conditions are checked is that of docs/protocols.md, section 1.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from p2pchat.rendezvous import replies
 from p2pchat.rendezvous.messages import (
+    NO_KIND,
     NO_MATCH,
     NOT_REGISTERED,
+    UNAVAILABLE,
     Discover,
     Refusal,
     Register,
+    Request,
     Unregister,
     parse_request,
 )
-from p2pchat.rendezvous.registry import Registry, RegistryFullError
+from p2pchat.rendezvous.registry import Registry, RegistryFullError, RegistryUnavailableError
 from p2pchat.rendezvous.replies import Listed
 
 
 class Asker(NamedTuple):
-    """Where a request came from, and our own address by which it came."""
+    """Where a request came from; `reached` tells our own address by which it came."""
 
     ip: str
-    reached: str
+    reached: Callable[[], str]
 
 
-async def answer(registry: Registry, line: bytes, asker: Asker) -> bytes:
-    """Do what one request line asks for and return the reply, its newline included.
+class Answer(NamedTuple):
+    """A reply line, its newline included; `kind` of request and `result`, each one word.
 
-    Raises nothing of its own; what the registry raises, but for RegistryFullError, passes through.
+    Both words are among those of docs/protocols.md, 1, whatever was asked, so that they can be
+    counted: "ok", or what the message begins with.
+    """
+
+    kind: str
+    result: str
+    line: bytes
+
+
+class _Declined(Exception):  # noqa: N818  an answer, no error
+    """The request is answered with this message."""
+
+
+async def answer(registry: Registry, line: bytes, asker: Asker) -> Answer:
+    """Do what one request line asks for.
+
+    Raises nothing of its own; what the registry raises that is no answer passes through.
     """
     request = parse_request(line)
+    try:
+        return Answer(request.kind, "ok", await _comply(registry, request, asker))
+    except _Declined as declined:
+        return refusal(str(declined), request.kind)
+    except RegistryFullError:
+        return refusal("registry_full", request.kind)
+    except RegistryUnavailableError:
+        return refusal(UNAVAILABLE, request.kind)
+
+
+def refusal(message: str, kind: str = NO_KIND) -> Answer:
+    """Say what is wrong."""
+    return Answer(kind, message.partition(" ")[0].lower(), replies.error(message))
+
+
+async def _comply(registry: Registry, request: Request | Refusal, asker: Asker) -> bytes:
     if request.registered_only and not await registry.knows(asker.ip):
-        return replies.error(NOT_REGISTERED)
+        raise _Declined(NOT_REGISTERED)
     match request:
         case Register():
-            return await _register(registry, request, asker)
+            await registry.register(asker.ip, request)
+            return replies.registered(request.ttl, asker.ip, request.port)
         case Discover():
             found = await registry.find(request.namespace)
             return replies.listing(_reachable(found, asker))
         case Unregister():
             return await _unregister(registry, request, asker)
         case Refusal():
-            return replies.error(request.message)
-
-
-async def _register(registry: Registry, request: Register, asker: Asker) -> bytes:
-    try:
-        await registry.register(asker.ip, request)
-    except RegistryFullError:
-        return replies.error("registry_full")
-    return replies.registered(request.ttl, asker.ip, request.port)
+            raise _Declined(request.message)
 
 
 async def _unregister(registry: Registry, request: Unregister, asker: Asker) -> bytes:
-    gone = await registry.unregister(asker.ip, request.namespace, request.name, request.port)
-    return replies.unregistered() if gone else replies.error(NO_MATCH)
+    if not await registry.unregister(asker.ip, request.namespace, request.name, request.port):
+        raise _Declined(NO_MATCH)
+    return replies.unregistered()
 
 
-def _reachable(found: Iterable[Listed], asker: Asker) -> Iterable[Listed]:
+def _reachable(found: Sequence[Listed], asker: Asker) -> Iterable[Listed]:
     # Whoever registered from loopback is on this machine, which an asker from elsewhere cannot
     # reach by that address, but by the one it has just used.
-    if _is_loopback(asker.ip):
+    if _is_loopback(asker.ip) or not any(_is_loopback(peer.ip) for peer in found):
         return found
+    reached = asker.reached()
     return (
-        msgspec.structs.replace(peer, ip=asker.reached) if _is_loopback(peer.ip) else peer
+        msgspec.structs.replace(peer, ip=reached) if _is_loopback(peer.ip) else peer
         for peer in found
     )
 

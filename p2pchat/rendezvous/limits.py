@@ -2,7 +2,9 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import msgspec
 
 
 class SlidingWindow:
@@ -46,6 +48,16 @@ class Verdict(NamedTuple):
     blocked_for: float = 0.0
 
 
+class Limiter(Protocol):
+    """Decides which connections are served, by how often their IP connects."""
+
+    def judge(self, ip: str, told: Callable[[Verdict], None]) -> None:
+        """Count one connection from ip, and tell, now or soon, whether it is served.
+
+        `told` is called once, and within a bounded time.
+        """
+
+
 class _Source:
     __slots__ = ("blocked_until", "seen_at", "window")
 
@@ -83,8 +95,12 @@ class RateLimiter:
     def __len__(self) -> int:
         return len(self._sources)
 
-    def judge(self, ip: str) -> Verdict:
-        """Count one connection from ip and tell whether it is served."""
+    def judge(self, ip: str, told: Callable[[Verdict], None]) -> None:
+        """Count one connection from ip, and tell at once whether it is served."""
+        told(self.verdict(ip))
+
+    def verdict(self, ip: str) -> Verdict:
+        """Count one connection from ip and return whether it is served."""
         now = self._seconds()
         source = self._source(ip, now)
         left = source.blocked_until - now
@@ -114,3 +130,37 @@ class RateLimiter:
 
     def _is_stale(self, ip: str, now: float) -> bool:
         return now - self._sources[ip].seen_at > self._span + self._block_time
+
+
+class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of a server; times in seconds, the defaults those of the protocol where it has one.
+
+    `request_time` is for a whole request, `reply_time` for the client to take the whole reply, and
+    `linger_time` for it to take a reply that it got while it was still sending. `max_sources` is of
+    how many IPs the server remembers how often they came.
+    """
+
+    line_length: int = 32768
+    request_time: float = 5.0
+    reply_time: float = 10.0
+    linger_time: float = 2.0
+    rate_limit: int = 50
+    rate_window: float = 60.0
+    block_time: float = 60.0
+    max_sources: int = 10_000
+    max_connections: int = 512
+    max_connections_per_ip: int = 64
+
+
+DEFAULT_LIMITS = ServerLimits()
+
+
+def make_limiter(seconds: Callable[[], float], limits: ServerLimits) -> RateLimiter:
+    """Count the connections of each IP to this server."""
+    return RateLimiter(
+        seconds,
+        limit=limits.rate_limit,
+        span=limits.rate_window,
+        block_time=limits.block_time,
+        max_sources=limits.max_sources,
+    )

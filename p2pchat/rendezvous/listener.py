@@ -10,11 +10,12 @@ from p2pchat.identity import Address, PeerId
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A peer that a server listed, for another `expires_in` seconds."""
+    """A peer that a server listed: registered `age` seconds ago, for `expires_in` more."""
 
     peer_id: PeerId
     address: Address
     expires_in: float
+    age: float = 0.0
 
 
 class RendezvousListener(Protocol):

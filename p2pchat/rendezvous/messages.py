@@ -21,8 +21,12 @@ from p2pchat.identity import MAX_NAME_LENGTH, is_name
 DEFAULT_TTL = 7200
 MAX_TTL = 86400
 
+#: Of a line that is no request of any kind.
+NO_KIND = "none"
+
 NOT_REGISTERED = "peer_not_registered"
 NO_MATCH = "peer_credentials_do_not_match"
+UNAVAILABLE = "registry_unavailable"
 
 # Python converts no more digits than this at once, and raises.
 _MAX_DIGITS = 4300
@@ -31,6 +35,7 @@ _MAX_DIGITS = 4300
 class _Request(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
     """Base of all requests; with `registered_only`, an unregistered IP is told nothing else."""
 
+    kind: ClassVar[str]
     registered_only: ClassVar[bool] = True
 
 
@@ -42,6 +47,7 @@ class Register(_Request, frozen=True, tag="REGISTER"):
     port: int
     ttl: int
 
+    kind: ClassVar[str] = "register"
     registered_only: ClassVar[bool] = False
 
 
@@ -49,6 +55,8 @@ class Discover(_Request, frozen=True, tag="DISCOVER"):
     """Tell who is listed, in one namespace or in all."""
 
     namespace: str | None = None
+
+    kind: ClassVar[str] = "discover"
 
 
 class Unregister(_Request, frozen=True, tag="UNREGISTER"):
@@ -58,16 +66,19 @@ class Unregister(_Request, frozen=True, tag="UNREGISTER"):
     name: str | None = None
     port: int | None = None
 
+    kind: ClassVar[str] = "unregister"
+
 
 class Refusal(msgspec.Struct, frozen=True):
     """A line that is no proper request, and the message to say so.
 
     With `registered_only` the message is for a registered IP only: whether it is one is checked
-    before what is wrong with the line.
+    before what is wrong with the line. `kind` is that of the request it was meant to be.
     """
 
     message: str
     registered_only: bool = False
+    kind: str = NO_KIND
 
 
 Request: TypeAlias = Register | Discover | Unregister
@@ -123,8 +134,14 @@ def parse_request(line: bytes) -> Request | Refusal:
     except (ValueError, RecursionError):
         fields = None
     kind = fields.get("type") if isinstance(fields, dict) else None
-    parse = _PARSERS.get(kind.upper()) if isinstance(kind, str) else None
-    return parse(fields) if parse else Refusal("Unknown command")
+    kind = kind.upper() if isinstance(kind, str) else ""
+    parse = _PARSERS.get(kind)
+    if parse is None:
+        return Refusal("Unknown command")
+    request = parse(fields)
+    if isinstance(request, Refusal):
+        return msgspec.structs.replace(request, kind=kind.lower())
+    return request
 
 
 def request_line(request: Request) -> bytes:

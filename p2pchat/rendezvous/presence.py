@@ -181,4 +181,5 @@ def _forgive(failure: Failure) -> None:
 
 def _found(peer: Listed) -> Found:
     peer_id = make_peer_id(peer.name, peer.namespace)
-    return Found(peer_id, Address(peer.ip, peer.port), float(peer.expires_in))
+    age = max(peer.ttl - peer.expires_in, 0)
+    return Found(peer_id, Address(peer.ip, peer.port), float(peer.expires_in), float(age))

@@ -34,7 +34,8 @@ def error(message: str, **details: int) -> bytes:
 
 def registered(ttl: int, ip: str, port: int) -> bytes:
     """Grant a registration."""
-    return _line({"status": "OK", "ttl": ttl, "ip": ip, "port": port})
+    text = f'{{"status": "OK", "ttl": {ttl}, "ip": {_quote(ip)}, "port": {port}}}\n'
+    return text.encode("ascii")
 
 
 def unregistered() -> bytes:

@@ -26,7 +26,7 @@ class Candidates(ChatCase):
         neighbour = self.legacy(ip=node.address.host, listens=False)
         neighbour.address = Address(node.address.host, 4001)
         neighbour.listen()
-        node.chat.set_public_ip("203.0.113.7")
+        node.chat.set_public_ips(["203.0.113.7"])
         node.chat.discovered([(neighbour.peer_id, Address("203.0.113.7", 4001))])
         self.run_for(3)
         hosts = [dial.address for dial in self.world.dials]
@@ -35,7 +35,7 @@ class Candidates(ChatCase):
 
     def test_another_public_address_is_not_this_host(self) -> None:
         node = self.node()
-        node.chat.set_public_ip("203.0.113.7")
+        node.chat.set_public_ips(["203.0.113.7"])
         node.chat.discovered([(self.legacy().peer_id, Address("203.0.113.8", 4001))])
         self.run_for(3)
         self.assertEqual([dial.address.host for dial in self.world.dials], ["203.0.113.8"])

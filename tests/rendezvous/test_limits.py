@@ -58,7 +58,7 @@ class RateLimiterTests(SynchronousTestCase):
         return RateLimiter(self.clock.seconds, **(options | changes))
 
     def judge(self, times, ip="10.0.0.1"):
-        return [self.limiter.judge(ip) for _ in range(times)]
+        return [self.limiter.verdict(ip) for _ in range(times)]
 
     def test_fifty_are_admitted_and_the_next_is_closed(self):
         self.assertEqual(self.judge(51), [ADMITTED] * 50 + [CLOSED])
@@ -100,7 +100,7 @@ class RateLimiterTests(SynchronousTestCase):
         self.judge(1, "10.0.0.2")
         self.judge(1, "10.0.0.1")
         self.judge(1, "10.0.0.3")
-        self.assertFalse(self.limiter.judge("10.0.0.1").admitted)
+        self.assertFalse(self.limiter.verdict("10.0.0.1").admitted)
 
     def test_who_was_not_seen_for_long_is_forgotten(self):
         self.judge(1, "10.0.0.1")

@@ -2,8 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.rendezvous.registry import MemoryRegistry
 from p2pchat.rendezvous.server import RendezvousFactory
+from tests.rendezvous.backends import MemoryBackend, RedisBackend, SqliteBackend
 from tests.rendezvous.memory_tcp import Network, connect
 
 UNKNOWN_COMMAND = b'{"status": "ERROR", "message": "Unknown command"}\n'
@@ -156,8 +156,11 @@ OTHER_ROWS = [
 ]
 
 
-class ProtocolTableTests(SynchronousTestCase):
+class ProtocolTable:
+    """What every server answers, whatever it keeps its registrations in."""
+
     def setUp(self):
+        self.backend = self.make_backend(self)
         self.network = Network()
         self.reactor = self.network.reactor()
         self.serve()
@@ -165,8 +168,10 @@ class ProtocolTableTests(SynchronousTestCase):
     def serve(self):
         """Begin anew, with a server that knows nobody."""
         self.network.ports.clear()
-        registry = MemoryRegistry(self.reactor.seconds)
-        self.reactor.listenTCP(8080, RendezvousFactory(self.reactor, registry))
+        registry = self.backend.begin(self.reactor)
+        limiter = self.backend.limiter(self.reactor)
+        factory = RendezvousFactory(self.reactor, registry, limiter=limiter)
+        self.reactor.listenTCP(8080, factory)
 
     def ask(self, sends, seconds=0.0):
         client = connect(self.reactor, "127.0.0.1", 8080, sends)
@@ -263,3 +268,15 @@ class ProtocolTableTests(SynchronousTestCase):
         )
         self.network.settle(59.5)
         self.assertEqual(self.ask(b"x\n"), UNKNOWN_COMMAND)
+
+
+class InMemoryTests(ProtocolTable, SynchronousTestCase):
+    make_backend = MemoryBackend
+
+
+class InAFileTests(ProtocolTable, SynchronousTestCase):
+    make_backend = SqliteBackend
+
+
+class InRedisTests(ProtocolTable, SynchronousTestCase):
+    make_backend = RedisBackend

@@ -1,118 +1,32 @@
-"""The registry in memory, against the plainest model of one."""
+"""The registry in memory, and all of them against a model."""
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.rendezvous.messages import Register
-from p2pchat.rendezvous.registry import MemoryRegistry, RegistryFullError
-from p2pchat.rendezvous.replies import Listed
-
-MAX_ENTRIES = 6
-MAX_PER_IP = 4
-
-ips = st.sampled_from(["10.0.0.1", "10.0.0.2", "::1"])
-namespaces = st.sampled_from(["CIC", "lab"])
-names = st.sampled_from(["ana", "bob", "eve"])
-ports = st.sampled_from([4000, 4001])
+from p2pchat.rendezvous.registry import MemoryRegistry
+from tests.rendezvous.at_once import result_of
+from tests.rendezvous.backends import MemoryBackend, RedisBackend, SqliteBackend
+from tests.rendezvous.registry_machine import check_against_model
 
 
-def result_of(coroutine):
-    """Run a coroutine that waits for nothing."""
-    results = []
-    Deferred.fromCoroutine(coroutine).addBoth(results.append)
-    (result,) = results
-    if hasattr(result, "raiseException"):
-        result.raiseException()
-    return result
+class EveryRegistryTests(SynchronousTestCase):
+    """Each does what the model does; the ones that are kept, through restarts too."""
 
+    def test_in_memory(self):
+        check_against_model(MemoryBackend(self), examples=100)
 
-class RegistryMachine(RuleBasedStateMachine):
-    """The model is a dict that is scanned for everything."""
+    def test_in_a_file(self):
+        check_against_model(SqliteBackend(self), examples=25)
 
-    def __init__(self):
-        super().__init__()
-        self.clock = Clock()
-        self.registry = MemoryRegistry(
-            self.clock.seconds, max_entries=MAX_ENTRIES, max_per_ip=MAX_PER_IP
-        )
-        self.model = {}
-
-    def live(self):
-        now = self.clock.seconds()
-        return {key: term for key, term in self.model.items() if term[2] > now}
-
-    @rule(ip=ips, namespace=namespaces, name=names, port=ports, ttl=st.integers(1, 30))
-    def register(self, ip, namespace, name, port, ttl):
-        self.model = self.live()
-        key = (ip, namespace, name)
-        of_ip = sum(ip == other for other, _, _ in self.model)
-        full = len(self.model) >= MAX_ENTRIES or of_ip >= MAX_PER_IP
-        try:
-            result_of(self.registry.register(ip, Register(namespace, name, port, ttl)))
-        except RegistryFullError:
-            assert full
-            assert key not in self.model
-        else:
-            assert not full or key in self.model
-            self.model[key] = (port, ttl, self.clock.seconds() + ttl)
-
-    @rule(
-        ip=ips,
-        namespace=namespaces,
-        name=st.none() | names,
-        port=st.none() | ports,
-    )
-    def unregister(self, ip, namespace, name, port):
-        gone = [
-            key
-            for key, term in self.live().items()
-            if key[:2] == (ip, namespace) and name in (None, key[2]) and port in (None, term[0])
-        ]
-        assert result_of(self.registry.unregister(ip, namespace, name, port)) == len(gone)
-        for key in gone:
-            del self.model[key]
-
-    @rule(seconds=st.floats(0, 20))
-    def pass_time(self, seconds):
-        self.clock.advance(seconds)
-
-    @invariant()
-    def finds_what_the_model_has(self):
-        now = self.clock.seconds()
-        for namespace in (None, "CIC", "lab", "nobody"):
-            expected = [
-                Listed(ip, term[0], name, space, term[1], int(term[2] - now))
-                for (ip, space, name), term in self.live().items()
-                if namespace in (None, space)
-            ]
-            assert result_of(self.registry.find(namespace)) == expected
-
-    @invariant()
-    def knows_the_ips_that_the_model_has(self):
-        known = {ip for ip, _, _ in self.live()}
-        for ip in ("10.0.0.1", "10.0.0.2", "::1", "10.0.0.3"):
-            assert result_of(self.registry.knows(ip)) == (ip in known)
+    def test_in_redis(self):
+        check_against_model(RedisBackend(self), examples=30)
 
 
 class MemoryRegistryTests(SynchronousTestCase):
     def setUp(self):
         self.clock = Clock()
         self.registry = MemoryRegistry(self.clock.seconds)
-
-    def test_does_what_the_model_does(self):
-        run_state_machine_as_test(
-            RegistryMachine,
-            settings=settings(max_examples=100, stateful_step_count=30, deadline=None),
-        )
 
     def test_lives_until_its_ttl_is_over_and_no_longer(self):
         result_of(self.registry.register("10.0.0.1", Register("CIC", "ana", 4000, 60)))

@@ -1,0 +1,157 @@
+"""Figures over HTTP, as Prometheus asks for them: GET /metrics.
+
+prometheus_client has a resource for Twisted too, but that gathers in a thread, where nothing of
+ours may be asked, and for the whole process; and it imports the reactor.
+"""
+
+from collections.abc import Iterable
+from itertools import chain
+
+from prometheus_client import ProcessCollector
+from prometheus_client.core import InfoMetricFamily
+from prometheus_client.exposition import choose_encoder
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from twisted.web.pages import notFound
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from p2pchat import __version__
+from p2pchat.metrics.families import Metric, Source
+from p2pchat.metrics.lateness import Lateness
+from p2pchat.ports import Opener, place_of
+
+#: Connections at a time: whoever collects figures needs one.
+MAX_CONNECTIONS = 16
+
+#: Seconds that a connection may be silent.
+IDLE_TIME = 30
+
+
+_VERSION = InfoMetricFamily("p2pchat", "The version.", value={"version": __version__})
+
+
+class MetricsServer(Service):
+    """Serves the figures of one source, and has the reactor's lateness measured meanwhile."""
+
+    log = Logger()
+
+    def __init__(
+        self, clock: IReactorTime, open_port: Opener, source: Source, lateness: Lateness
+    ) -> None:
+        self._clock = clock
+        self._open_port = open_port
+        self._source = source
+        self._lateness = lateness
+        self._port: IListeningPort | None = None
+
+    def startService(self) -> None:
+        Service.startService(self)
+        self._lateness.start()
+        self._port = self._open_port(BoundedSite(make_site(self._clock, self._source)))
+        place = str(place_of(self._port))
+        self.log.info("[Metrics] http://{place}/metrics", place=place)
+
+    def stopService(self) -> Deferred[object]:
+        Service.stopService(self)
+        self._lateness.stop()
+        port, self._port = self._port, None
+        return maybeDeferred(port.stopListening if port is not None else _nothing)
+
+
+def make_site(clock: IReactorTime, source: Source) -> Site:
+    """Make the factory that serves a source's figures at /metrics, and nothing elsewhere."""
+    root = _Root()
+    root.putChild(b"metrics", MetricsPage(source))
+    site = _QuietSite(root, reactor=clock, timeout=IDLE_TIME)
+    site.noisy = False
+    return site
+
+
+class MetricsPage(Resource):
+    """All figures as text, made when they are asked for."""
+
+    isLeaf = True  # noqa: N815  Resource's name
+    log = Logger()
+
+    def __init__(self, source: Source) -> None:
+        Resource.__init__(self)
+        self._source = source
+        self._process = ProcessCollector(registry=None)
+
+    def render_GET(self, request: Request) -> int:  # noqa: N802  Resource's name
+        gathering = Deferred.fromCoroutine(self._answer(request))
+        request.notifyFinish().addErrback(lambda _: gathering.cancel())
+        gathering.addErrback(self._broken, request)
+        return NOT_DONE_YET
+
+    async def _answer(self, request: Request) -> None:
+        families = await self._source.metrics()
+        encode, content_type = choose_encoder(request.getHeader("accept") or "")
+        page = encode(_Families(chain(families, self._process.collect(), [_VERSION])))
+        request.setHeader("content-type", content_type)
+        request.write(page)
+        request.finish()
+
+    def _broken(self, failure: Failure, request: Request) -> None:
+        if failure.check(CancelledError):
+            return  # whoever asked is gone
+        self.log.failure("[Metrics] no figures", failure)
+        request.setResponseCode(500)
+        request.finish()
+
+
+class _Root(Resource):
+    """Has the page, and nothing else."""
+
+    def getChild(self, path: bytes, request: Request) -> IResource:  # noqa: N802  Resource's name
+        return notFound()
+
+
+class _Families:
+    """Metric families as what prometheus_client encodes."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+class _QuietSite(Site):
+    """A site that does not log who asks: that is the same program, every few seconds."""
+
+    def log(self, request: object) -> None:
+        pass
+
+
+class BoundedSite(ServerFactory):
+    """Turns connections to a site away beyond a number at a time, and drops all when it ends."""
+
+    noisy = False
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._connections: WrappingFactory[ProtocolWrapper] = WrappingFactory(site)
+
+    def buildProtocol(self, addr: IAddress | None) -> ProtocolWrapper | None:
+        if len(self._connections.protocols) >= MAX_CONNECTIONS:
+            return None
+        return self._connections.buildProtocol(addr)
+
+    def startFactory(self) -> None:  # noqa: N802  Factory's name
+        self._site.doStart()
+
+    def stopFactory(self) -> None:  # noqa: N802  Factory's name
+        for connection in list(self._connections.protocols):
+            connection.abortConnection()
+        self._site.doStop()
+
+
+def _nothing() -> None:
+    """Nothing is to be done."""

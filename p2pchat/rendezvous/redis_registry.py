@@ -1,0 +1,184 @@
+"""A registry in Redis (or Valkey): any number of servers share it, and any of them may end.
+
+What is kept there and how is in redis_scripts.py; every method is one round trip, but for
+thousands that are found slice by slice. While Redis is
+away, who is registered and what is found is answered as it was lately, and everything else with
+RegistryUnavailableError.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import msgspec
+
+from p2pchat.rendezvous import redis_scripts as scripts
+from p2pchat.rendezvous.messages import Register
+from p2pchat.rendezvous.redis_client import RedisAwayError, RedisClient
+from p2pchat.rendezvous.redis_lately import Lately
+from p2pchat.rendezvous.redis_together import Together
+from p2pchat.rendezvous.registry import RegistryFullError, RegistryUnavailableError
+from p2pchat.rendezvous.replies import Listed
+
+#: For how many seconds an answer is given again while Redis is away: longer than the minute after
+#: which clients ask again, and shorter than they live.
+STALE_TIME = 90.0
+
+#: Bytes of what was found, and how many IPs that are known, are kept for that.
+STALE_SIZE = 32 * 1024 * 1024
+STALE_IPS = 50_000
+
+_SHARED = (scripts.ALL, scripts.EXPIRY, scripts.NAMESPACES)
+
+
+class _Row(NamedTuple):
+    ip: str
+    namespace: str
+    name: str
+    expires: int
+    port: int
+    ttl: int
+
+
+# IP, namespace and name.
+_Name = tuple[str, str, str]
+
+_FOUND = msgspec.json.Decoder(tuple[str, int, list[_Row]])
+_COUNTS = msgspec.json.Decoder(dict[str, int])
+
+
+class RedisRegistry:
+    """Registrations that many servers share.
+
+    `seconds` tells the time by which answers become old. The registrations themselves live by the
+    clock of the Redis server, or by `redis_time` (seconds since 1970) in its place, for tests.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        seconds: Callable[[], float],
+        *,
+        max_entries: int,
+        max_per_ip: int,
+        redis_time: Callable[[], float] | None = None,
+    ) -> None:
+        self._client = client
+        self._redis_time = redis_time
+        self._max_entries = max_entries
+        self._max_per_ip = max_per_ip
+        self._finding = Together(self._find)
+        self._found: Lately[list[bytes]] = Lately(seconds, span=STALE_TIME, max_cost=STALE_SIZE)
+        self._known: Lately[bool] = Lately(seconds, span=STALE_TIME, max_cost=STALE_IPS)
+
+    async def open(self) -> None:
+        """Connect; Redis may be away for now."""
+        await self._client.open()
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self._client.close()
+
+    async def register(self, ip: str, registration: Register) -> None:
+        namespace = _json(registration.namespace)
+        has_room = await self._run(
+            scripts.REGISTER,
+            [*_SHARED, scripts.NAMESPACE + namespace, _ip_key(ip)],
+            _member(ip, registration.namespace, registration.name),
+            namespace,
+            registration.port,
+            registration.ttl * 1000,
+            self._max_entries,
+            self._max_per_ip,
+        )
+        if not has_room:
+            raise RegistryFullError("there is no room for another registration")
+        self._known.put(ip, True)
+
+    async def knows(self, ip: str) -> bool:
+        try:
+            known = bool(await self._run(scripts.KNOWS, [_ip_key(ip)]))
+        except RegistryUnavailableError:
+            lately = self._known.get(ip)
+            if lately is None:
+                raise
+            return lately.value
+        self._known.put(ip, known)
+        return known
+
+    async def find(self, namespace: str | None) -> Sequence[Listed]:
+        try:
+            return await self._finding.ask(namespace)
+        except RegistryUnavailableError:
+            lately = self._found.get(namespace)
+            if lately is None:
+                raise
+            peers = (_peers(content, lately.age) for content in lately.value)
+            return list(dict(chain.from_iterable(peers)).values())
+
+    async def unregister(self, ip: str, namespace: str, name: str | None, port: int | None) -> int:
+        self._known.drop(ip)
+        gone: int = await self._run(
+            scripts.UNREGISTER,
+            [scripts.NAMESPACE + _json(namespace), _ip_key(ip)],
+            _member(ip, namespace, name),
+            int(name is None),
+            b"" if port is None else port,
+        )
+        return gone
+
+    async def census(self) -> Mapping[str, int]:
+        counts: bytes = await self._run(scripts.CENSUS, [scripts.NAMESPACES])
+        return _COUNTS.decode(counts)
+
+    async def _find(self, namespace: str | None) -> Sequence[Listed]:
+        key = scripts.ALL if namespace is None else scripts.NAMESPACE + _json(namespace)
+        slices: list[bytes] = []
+        found: dict[_Name, Listed] = {}
+        cursor = b"0"
+        while not slices or cursor != b"0":
+            content: bytes = await self._run(scripts.FIND, [key], cursor)
+            slices.append(content)
+            found.update(_peers(content))
+            cursor = content.split(b'"', 2)[1]
+        self._found.put(namespace, slices, sum(map(len, slices)))
+        return list(found.values())
+
+    async def _run(self, script: bytes, keys: Sequence[bytes], *arguments: bytes | int) -> Any:
+        now = b"" if self._redis_time is None else int(self._redis_time() * 1000)
+        try:
+            return await self._client.run(script, keys, now, *arguments)
+        except RedisAwayError as error:
+            raise RegistryUnavailableError(str(error)) from error
+
+
+def _json(text: str) -> bytes:
+    # ASCII, so that half characters, which may be asked for, are no trouble
+    return json.dumps(text).encode("ascii")
+
+
+def _ip_key(ip: str) -> bytes:
+    return scripts.IP + _json(ip)
+
+
+def _member(ip: str, namespace: str, name: str | None) -> bytes:
+    """Write a registration as redis_scripts.py says, or with no name how all of them begin."""
+    last = b"" if name is None else _json(name)
+    return b"\n,".join([_json(ip), _json(namespace), last])
+
+
+def _peers(content: bytes, age: float = 0.0) -> Iterator[tuple[_Name, Listed]]:
+    """Read a slice that was found `age` seconds ago, without what has expired since.
+
+    What Redis moved meanwhile can be in two slices.
+    """
+    _, now, rows = _FOUND.decode(content)
+    now += int(age * 1000)
+    return ((row[:3], _peer(row, now)) for row in rows if row.expires > now)
+
+
+def _peer(row: _Row, now: int) -> Listed:
+    # if the clock of Redis was set back, what is left can be more than there ever was
+    left = min((row.expires - now) // 1000, row.ttl)
+    return Listed(row.ip, row.port, row.name, row.namespace, row.ttl, left)

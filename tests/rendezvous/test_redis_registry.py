@@ -1,0 +1,342 @@
+"""The registry in Redis: what is kept there, shared, and told while Redis is away."""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pchat.rendezvous.messages import Register
+from p2pchat.rendezvous.redis_client import RedisAwayError
+from p2pchat.rendezvous.redis_lately import Lately
+from p2pchat.rendezvous.redis_registry import STALE_TIME, RedisRegistry
+from p2pchat.rendezvous.redis_together import Together
+from p2pchat.rendezvous.registry import RegistryFullError, RegistryUnavailableError
+from tests.rendezvous.at_once import result_of
+from tests.rendezvous.backends import BOUNDS, RedisBackend
+
+ANA = Register("CIC", "ana", 4000, 60)
+
+
+class GoingAwayClient:
+    """A client whose Redis is away when a test says so."""
+
+    def __init__(self, client):
+        self._client = client
+        self.is_away = False
+
+    async def run(self, script, keys, *arguments):
+        if self.is_away:
+            raise RedisAwayError("away")
+        return await self._client.run(script, keys, *arguments)
+
+
+class ScriptedClient:
+    """A client with the next answers of its Redis."""
+
+    def __init__(self, answers):
+        self._answers = answers
+
+    async def run(self, script, keys, *arguments):
+        return self._answers.pop(0)
+
+
+class RedisRegistryTests(SynchronousTestCase):
+    def setUp(self):
+        self.backend = RedisBackend(self)
+        self.server = self.backend.server
+        self.clock = Clock()
+        self.registry = self.backend.begin(self.clock)
+
+    def register(self, ip="10.0.0.1", registration=ANA):
+        result_of(self.registry.register(ip, registration))
+
+    def found(self, namespace=None, registry=None):
+        return [peer.name for peer in result_of((registry or self.registry).find(namespace))]
+
+    def test_two_registries_are_one(self):
+        other = self.backend.another()
+        self.register()
+        self.assertEqual(self.found(registry=other), ["ana"])
+        self.assertTrue(result_of(other.knows("10.0.0.1")))
+        self.assertEqual(result_of(other.unregister("10.0.0.1", "CIC", "ana", 4000)), 1)
+        self.assertEqual(self.found(), [])
+
+    def test_each_request_is_one_round_trip(self):
+        requests = [
+            lambda: self.registry.register("10.0.0.1", ANA),
+            lambda: self.registry.knows("10.0.0.1"),
+            lambda: self.registry.find("CIC"),
+            lambda: self.registry.find(None),
+            lambda: self.registry.census(),
+            lambda: self.registry.unregister("10.0.0.1", "CIC", None, None),
+        ]
+        for request in requests:
+            runs = self.backend.client.runs
+            result_of(request())
+            self.assertEqual(self.backend.client.runs, runs + 1)
+
+    def test_thousands_are_found_slice_by_slice(self):
+        registry = self.backend.another(max_entries=9999, max_per_ip=9999)
+        names = {f"peer {number}" for number in range(5000)}
+        for name in names:
+            result_of(registry.register("10.0.0.1", Register("CIC", name, 4000, 60)))
+        for namespace in ("CIC", None):
+            runs = self.backend.client.runs
+            found = self.found(namespace)
+            self.assertEqual(len(found), 5000)
+            self.assertEqual(set(found), names)
+            self.assertGreater(self.backend.client.runs, runs + 1)
+
+    def test_what_is_in_two_slices_is_found_once(self):
+        row = '"10.0.0.1","CIC","ana",60000,4000,60'
+        slices = [f'["{cursor}",0,[[{row}]]]'.encode() for cursor in (5, 0)]
+        registry = RedisRegistry(ScriptedClient(slices), self.clock.seconds, **BOUNDS)
+        self.assertEqual(self.found("CIC", registry), ["ana"])
+        self.assertEqual(slices, [])
+
+    def test_one_namespace_or_one_ip_costs_the_same_however_many_others_there_are(self):
+        def cost():
+            commands = self.commands()
+            result_of(self.registry.find("CIC"))
+            result_of(self.registry.knows("10.0.0.1"))
+            self.register()
+            result_of(self.registry.unregister("10.0.0.1", "CIC", "ana", None))
+            self.register()
+            result_of(self.registry.unregister("10.0.0.1", "CIC", None, None))
+            return self.commands() - commands
+
+        cost()
+        few = cost()
+        for number in range(300):
+            self.register(f"10.1.0.{number}", Register(f"lab{number}", "bob", 4000, 60))
+        self.assertEqual(cost(), few)
+
+    def test_what_nobody_looks_at_any_more_goes_by_itself(self):
+        self.register()
+        self.register("10.0.0.2", Register("lab", "bob", 4000, 7200))
+        left = {key: self.server.ask("PTTL", key) for key in self.server.ask("KEYS", "*")}
+        self.assertEqual(len(left), 7)
+        for key, milliseconds in left.items():
+            is_anas = b"CIC" in key or b"10.0.0.1" in key
+            self.assertLessEqual(milliseconds, 120_000 if is_anas else 7_260_000, key)
+            self.assertGreater(milliseconds, 60_000 if is_anas else 7_200_000, key)
+
+    def test_what_expired_goes_when_somebody_else_registers(self):
+        for number in range(50):
+            self.register(f"10.1.0.{number}", Register(f"lab{number}", "bob", 4000, 30))
+        self.clock.advance(30)
+        self.register()
+        self.assertEqual(len(self.server.ask("KEYS", "*")), 5)
+        self.assertEqual(self.server.ask("HLEN", "p2pchat:all"), 1)
+        self.assertEqual(self.server.ask("ZCARD", "p2pchat:expiry"), 1)
+
+    def test_who_leaves_leaves_nothing_behind(self):
+        self.register()
+        result_of(self.registry.unregister("10.0.0.1", "CIC", None, None))
+        self.assertEqual(self.server.ask("KEYS", "*"), [])
+
+    def test_those_who_expired_take_no_room_even_when_they_are_many(self):
+        for number in range(150):
+            self.register(registration=Register("CIC", f"peer {number}", 4000, 30))
+        self.clock.advance(30)
+        small = self.backend.another(max_entries=2, max_per_ip=2)
+        result_of(small.register("10.0.0.1", ANA))
+        result_of(small.register("10.0.0.1", Register("CIC", "bob", 4000, 60)))
+        with self.assertRaises(RegistryFullError):
+            result_of(small.register("10.0.0.1", Register("CIC", "eve", 4000, 60)))
+        self.assertEqual(sorted(self.found("CIC")), ["ana", "bob"])
+        self.assertEqual(result_of(small.census()), {"CIC": 2})
+
+    def test_who_registers_again_for_less_is_gone_earlier(self):
+        self.register(registration=Register("CIC", "ana", 4000, 7200))
+        self.register()
+        self.clock.advance(60)
+        self.assertEqual(self.found("CIC"), [])
+        self.assertFalse(result_of(self.registry.knows("10.0.0.1")))
+        self.assertEqual(result_of(self.registry.census()), {})
+
+    def test_by_itself_time_is_that_of_the_server(self):
+        registry = RedisRegistry(self.backend.client, self.clock.seconds, **BOUNDS)
+        result_of(registry.register("10.0.0.1", ANA))
+        (peer,) = result_of(registry.find("CIC"))
+        # if this takes longer, the machine is in worse trouble
+        self.assertTrue(0 < peer.expires_in <= 60)
+        seconds, _ = self.server.ask("TIME")
+        _, expires = self.server.ask("ZRANGE", "p2pchat:expiry", 0, -1, "WITHSCORES")
+        self.assertTrue(0 < float(expires) / 1000 - int(seconds) <= 61)
+
+    def test_a_clock_that_is_set_back_prolongs_nothing_it_shows(self):
+        self.clock.advance(5000)
+        self.register()
+        self.clock.rightNow = 1000.0
+        (peer,) = result_of(self.registry.find(None))
+        self.assertEqual(peer.expires_in, 60)
+
+    def commands(self):
+        """Count the commands that the server has carried out, those of scripts too."""
+        lines = self.server.ask("INFO", "commandstats").split()
+        counts = [line.split(b"calls=")[1].split(b",")[0] for line in lines if b"calls=" in line]
+        return sum(map(int, counts)) - self.own_commands(lines)
+
+    def own_commands(self, lines):
+        (line,) = [line for line in lines if line.startswith(b"cmdstat_info:")] or [b"calls=0,"]
+        return int(line.split(b"calls=")[1].split(b",")[0])
+
+
+class AwayTests(SynchronousTestCase):
+    def setUp(self):
+        backend = RedisBackend(self)
+        self.clock = Clock()
+        backend.begin(self.clock)
+        self.client = GoingAwayClient(backend.client)
+        self.registry = RedisRegistry(
+            self.client, self.clock.seconds, redis_time=self.clock.seconds, **BOUNDS
+        )
+        result_of(self.registry.register("10.0.0.1", Register("CIC", "ana", 4000, 30)))
+        result_of(self.registry.register("10.0.0.2", Register("CIC", "bob", 4000, 7200)))
+
+    def found(self, namespace):
+        return [(peer.name, peer.expires_in) for peer in result_of(self.registry.find(namespace))]
+
+    def unavailable(self, coroutine):
+        with self.assertRaises(RegistryUnavailableError):
+            result_of(coroutine)
+
+    def test_who_was_found_lately_is_found_as_long_as_he_was_registered(self):
+        self.found("CIC")
+        self.clock.advance(10)
+        self.client.is_away = True
+        self.assertEqual(sorted(self.found("CIC")), [("ana", 20), ("bob", 7190)])
+        self.clock.advance(20)
+        self.assertEqual(self.found("CIC"), [("bob", 7170)])
+        self.clock.advance(STALE_TIME - 30)
+        self.assertEqual(self.found("CIC"), [("bob", 7200 - STALE_TIME)])
+        self.clock.advance(1)
+        self.unavailable(self.registry.find("CIC"))
+
+    def test_what_was_not_asked_for_is_not_known(self):
+        self.found("CIC")
+        self.client.is_away = True
+        for namespace in ("lab", None):
+            self.unavailable(self.registry.find(namespace))
+        self.unavailable(self.registry.knows("10.0.0.3"))
+        self.unavailable(self.registry.census())
+
+    def test_who_registered_or_asked_lately_is_known(self):
+        result_of(self.registry.knows("10.0.0.3"))
+        self.client.is_away = True
+        for ip, known in (("10.0.0.1", True), ("10.0.0.3", False)):
+            self.assertEqual(result_of(self.registry.knows(ip)), known)
+        self.clock.advance(STALE_TIME + 1)
+        self.unavailable(self.registry.knows("10.0.0.1"))
+
+    def test_nothing_changes(self):
+        self.client.is_away = True
+        self.unavailable(self.registry.register("10.0.0.3", ANA))
+        self.unavailable(self.registry.unregister("10.0.0.2", "CIC", None, None))
+        self.unavailable(self.registry.knows("10.0.0.3"))
+        self.client.is_away = False
+        self.assertEqual(len(self.found("CIC")), 2)
+
+    def test_who_unregistered_lately_may_be_known_or_not(self):
+        result_of(self.registry.unregister("10.0.0.1", "CIC", None, None))
+        self.client.is_away = True
+        self.unavailable(self.registry.knows("10.0.0.1"))
+
+    def test_when_it_is_back_it_has_the_last_word(self):
+        self.found("CIC")
+        self.client.is_away = True
+        self.found("CIC")
+        self.client.is_away = False
+        result_of(self.registry.unregister("10.0.0.1", "CIC", None, None))
+        self.assertEqual(self.found("CIC"), [("bob", 7200)])
+        self.assertFalse(result_of(self.registry.knows("10.0.0.1")))
+
+
+class TogetherTests(SynchronousTestCase):
+    def setUp(self):
+        self.asked = []
+        self.together = Together(self.ask)
+
+    async def ask(self, question):
+        self.asked.append((question, Deferred()))
+        return await self.asked[-1][1]
+
+    def answer(self, number, answer):
+        self.asked[number][1].callback(answer)
+
+    def test_who_comes_while_an_answer_is_under_way_gets_the_next(self):
+        first, *others = [self.together.ask("CIC") for _ in range(5)]
+        lab = self.together.ask("lab")
+        self.assertEqual([question for question, _ in self.asked], ["CIC", "lab"])
+        self.answer(0, "old")
+        self.assertEqual(self.successResultOf(first), "old")
+        for other in others:
+            self.assertNoResult(other)
+        self.answer(2, "new")
+        self.assertEqual([self.successResultOf(other) for other in others], ["new"] * 4)
+        self.answer(1, "other")
+        self.assertEqual(self.successResultOf(lab), "other")
+        self.assertEqual(len(self.asked), 3)
+        self.together.ask("CIC")
+        self.assertEqual(len(self.asked), 4)
+
+    def test_an_error_is_everybodys(self):
+        answers = [self.together.ask(None) for _ in range(3)]
+        self.asked[0][1].errback(RegistryUnavailableError())
+        self.failureResultOf(answers[0], RegistryUnavailableError)
+        self.asked[1][1].errback(RegistryUnavailableError())
+        for answer in answers[1:]:
+            self.failureResultOf(answer, RegistryUnavailableError)
+
+    def test_who_leaves_takes_the_answer_from_nobody(self):
+        first, second, third = [self.together.ask("CIC") for _ in range(3)]
+        for leaving in (first, second):
+            leaving.addErrback(lambda why: None)
+            leaving.cancel()
+        self.answer(0, "old")
+        self.answer(1, "new")
+        self.assertEqual(self.successResultOf(third), "new")
+
+    def test_nobody_is_asked_for_those_who_left(self):
+        first, second = [self.together.ask("CIC") for _ in range(2)]
+        second.addErrback(lambda why: None)
+        second.cancel()
+        self.answer(0, "old")
+        self.assertEqual(self.successResultOf(first), "old")
+        self.assertEqual(len(self.asked), 1)
+
+
+class LatelyTests(SynchronousTestCase):
+    def setUp(self):
+        self.clock = Clock()
+        self.lately = Lately(self.clock.seconds, span=60, max_cost=10)
+
+    def values(self):
+        answers = {question: self.lately.get(question) for question in "abcd"}
+        return {question: answer.value for question, answer in answers.items() if answer}
+
+    def test_what_costs_too_much_goes_the_oldest_first(self):
+        for question, cost in (("a", 4), ("b", 4), ("a", 4), ("c", 4)):
+            self.lately.put(question, question.upper(), cost)
+        self.assertEqual(self.values(), {"a": "A", "c": "C"})
+        self.lately.put("d", "D", 11)
+        self.lately.put("a", "new", 10)
+        self.assertEqual(self.values(), {"a": "new"})
+        self.lately.put("a", "newer", 11)
+        self.assertEqual(self.values(), {})
+
+    def test_what_is_old_takes_no_room(self):
+        self.lately.put("a", "A")
+        self.clock.advance(60)
+        self.assertEqual(self.lately.get("a"), ("A", 60.0))
+        self.clock.advance(0.1)
+        self.lately.put("b", "B")
+        self.assertEqual(len(self.lately), 1)
+
+    def test_what_is_dropped_takes_no_room(self):
+        for _ in range(20):
+            self.lately.put("a", "A", 9)
+            self.lately.drop("a")
+            self.lately.drop("a")
+        self.lately.put("b", "B", 9)
+        self.assertEqual(self.values(), {"b": "B"})
