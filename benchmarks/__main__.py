@@ -20,6 +20,10 @@ from benchmarks import (
     links,
     ping,
     ready,
+    rendezvous_growth,
+    rendezvous_redis,
+    rendezvous_requests,
+    rendezvous_slow,
 )
 from benchmarks.figures import BenchmarkError, Figure
 from benchmarks.machine import Watch
@@ -38,6 +42,10 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "answers": archive_answers.measure,
     "keep": history_keep.measure,
     "million": history_million.measure,
+    "requests": rendezvous_requests.measure,
+    "growth": rendezvous_growth.measure,
+    "slow": rendezvous_slow.measure,
+    "redis": rendezvous_redis.measure,
 }
 
 #: Names that stand for several.
@@ -45,6 +53,7 @@ GROUPS = {
     "chat": ("burst", "links", "ping", "ready"),
     "archive": ("verify", "adopt", "mine", "ticker", "memory", "answers"),
     "history": ("keep", "million"),
+    "rendezvous": ("requests", "growth", "slow", "redis"),
 }
 
 
