@@ -1,6 +1,5 @@
 """The node: joins chat, rendezvous and archive, and is what front ends talk to (NodeApi)."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from random import Random
@@ -32,8 +31,9 @@ from p2pchat.events import (
     Ready,
 )
 from p2pchat.history import Bounds, History, Opened, StoreError
-from p2pchat.identity import Address, PeerId, is_name, is_peer_id, make_peer_id, name_of
+from p2pchat.identity import Address, PeerId, is_name, make_peer_id, name_of
 from p2pchat.logs import Logs
+from p2pchat.naming import resolve
 from p2pchat.rendezvous.asking import when_asked
 from p2pchat.rendezvous.directory import Directory
 from p2pchat.rendezvous.service import RendezvousService
@@ -48,9 +48,6 @@ MEMORY_MESSAGES = 100_000
 
 #: How often gathered() and settled() look how things are, in seconds.
 LOOK_INTERVAL = 0.05
-
-#: How many peers are searched for a name like the one that was mistyped.
-MAX_SUGGESTIONS = 300
 
 
 class Node(MultiService):
@@ -314,31 +311,7 @@ class Node(MultiService):
         return when_asked(self._clock, [service.discover() for service in self._rendezvous])
 
     def resolve(self, name: str) -> PeerId:
-        known = self._chat.known_ids()
-        exact = PeerId(name)
-        if exact in known:
-            return exact
-        # who types a whole id means that very peer, not one whose name looks like an id
-        matches = [peer for peer in known if name_of(peer) == name and not is_peer_id(name)]
-        if len(matches) > 1:
-            matches = [peer for peer in matches if self._chat.is_connected(peer)] or matches
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            choices = ", ".join(visible(peer) for peer in sorted(matches))
-            raise RequestError(f"{visible(name)} is ambiguous: {choices}")
-        if name in (self._me, name_of(self._me)):
-            raise RequestError(f"{visible(name)} is you")
-        if is_peer_id(name):
-            return exact
-        raise RequestError(self._unknown(name, known))
-
-    def _unknown(self, name: str, known: list[PeerId]) -> str:
-        # by name alone: what stands behind the @ is much the same for all
-        names = {name_of(peer): peer for peer in known[-MAX_SUGGESTIONS:]}
-        nearest = difflib.get_close_matches((name_of(PeerId(name)) or name)[:64], names, n=1)
-        hint = f"; did you mean {visible(names[nearest[0]])}?" if nearest else "; /peers lists all"
-        return f"no peer {visible(name)} is known{hint}"
+        return resolve(name, self._me, self._chat.known_ids(), self._chat.is_connected)
 
     def send(self, peer: PeerId, text: str) -> "Deferred[str]":
         return Deferred.fromCoroutine(self._chat.send(peer, text))

@@ -8,7 +8,8 @@ from p2pchat.errors import RequestError
 from p2pchat.events import HistoryOpened, Notice
 from p2pchat.history import Bounds, Opened, StoreError
 from p2pchat.identity import Address, PeerId, make_peer_id
-from p2pchat.node import HISTORY_RETRY_TIME, MAX_SUGGESTIONS, Node
+from p2pchat.naming import MAX_SUGGESTIONS
+from p2pchat.node import HISTORY_RETRY_TIME, Node
 from p2pchat.store.memory import MemoryHistory
 from tests.at_once import at_once
 from tests.simulation.network import Network

@@ -15,11 +15,11 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
 from twisted.logger import Logger
 
-from p2pchat import __version__
 from p2pchat.api import LinkInfo, PeerInfo
 from p2pchat.chat.contacts import Contacts
 from p2pchat.chat.factory import Admission, ChatServerFactory
-from p2pchat.chat.link import Closed, Ending, Link, LinkSettings, Talk
+from p2pchat.chat.link import Closed, Ending, Link, Talk
+from p2pchat.chat.link_log import log_down, log_fruitless, log_measured, log_up
 from p2pchat.chat.messages import ArchiveOffer, Send
 from p2pchat.chat.namesake import NamesakeWatch
 from p2pchat.chat.outbox import Outbox
@@ -27,6 +27,7 @@ from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol
 from p2pchat.chat.router import Router
 from p2pchat.chat.session import Role, offer_nothing
+from p2pchat.chat.settings import make_link_settings
 from p2pchat.chat.snapshots import link_infos, peer_infos
 from p2pchat.chat.switchboard import Switchboard
 from p2pchat.chat.wire import HANG_UP_TIMEOUT
@@ -35,9 +36,6 @@ from p2pchat.errors import StartError
 from p2pchat.events import Level, Listener, Notice, PeerDown, PeerUp
 from p2pchat.history import History, KnownPeer, Opened
 from p2pchat.identity import Address, PeerId
-from p2pchat.text import visible
-
-AGENT = f"p2pchat/{__version__}"
 
 #: Connections that may wait to be accepted; with fewer a crowd has to try again a second later.
 BACKLOG = 1024
@@ -84,7 +82,7 @@ class ChatService(MultiService):
         self._live: dict[ChatProtocol, None] = {}
         self._all_closed: Deferred[None] | None = None
         limits, connection = config.limits, config.connection
-        self._settings = _link_settings(me, config, rng, wall_clock, offer)
+        self._settings = make_link_settings(me, config, rng, wall_clock, offer)
         self._admission = Admission(
             limits.max_links, limits.max_links_per_ip, limits.max_handshakes_per_ip
         )
@@ -283,11 +281,7 @@ class ChatService(MultiService):
         if peer is None:
             return
         peer.rtt.add(seconds)
-        self.log.info(
-            "[KeepAlive] PONG from {peer}, RTT: {rtt:.1f} ms",
-            peer=visible(peer.peer_id),
-            rtt=seconds * 1000,
-        )
+        log_measured(self.log, peer.peer_id, seconds)
         self._switchboard.answered(link)
 
     def written(self, link: Link, message: Send) -> None:
@@ -297,7 +291,7 @@ class ChatService(MultiService):
         assert isinstance(link, ChatProtocol)
         self._admission.left(link)
         self._live.pop(link, None)
-        self._log_fruitless(link, closed)
+        log_fruitless(self.log, link, closed)
         self._switchboard.closed(link, closed)
         self._note_absence(link.peer or link.expected, closed)
         if link.expected is not None and not self._leaving:
@@ -311,16 +305,7 @@ class ChatService(MultiService):
         peer.stale = peer.left = False
         peer.modern = link.modern
         self._contacts.dialer.cancel(peer.peer_id)
-        server = "PeerServer" if link.role is Role.LISTENER else "PeerClient"
-        words = "Inbound" if link.role is Role.LISTENER else "Outbound"
-        self.log.info(
-            "[{server}] {words} connected: {peer} ({address}, {agent})",
-            server=server,
-            words=words,
-            peer=visible(peer.peer_id),
-            address=link.address,
-            agent=link.agent or "legacy",
-        )
+        log_up(self.log, peer.peer_id, link)
         if not peer.up:
             peer.up = True
             self._report_up(peer, link)
@@ -332,13 +317,7 @@ class ChatService(MultiService):
     def link_down(self, peer: Peer, link: Link, closed: Closed) -> None:
         peer.left = closed.ending is Ending.PEER_LEFT
         peer.last_seen = self._clock.seconds()
-        self.log.info(
-            "[Link] {peer} ({direction}) closed: {why}: {reason}",
-            peer=visible(peer.peer_id),
-            direction=link.role.value,
-            why=closed.ending.value,
-            reason=closed.reason,
-        )
+        log_down(self.log, peer.peer_id, link, closed)
         self._router.link_down(peer, link)
 
     # Within
@@ -367,19 +346,6 @@ class ChatService(MultiService):
         """Tell whether a link that we dialled to this peer is in its handshake."""
         return any(
             link.expected == peer.peer_id and link.established_at is None for link in self._live
-        )
-
-    def _log_fruitless(self, link: ChatProtocol, closed: Closed) -> None:
-        """Log a connection that never came to anything; those we made are worth a look."""
-        if link.established_at is not None:
-            return
-        log = self.log.info if link.role is Role.DIALLER else self.log.debug
-        log(
-            "[Link] {address} ({direction}) closed in the handshake: {why}: {reason}",
-            address=link.address,
-            direction=link.role.value,
-            why=closed.ending.value,
-            reason=closed.reason,
         )
 
     def _build_accepted(self, address: Address) -> ChatProtocol:
@@ -414,27 +380,6 @@ class ChatService(MultiService):
                 modern=link.modern,
             )
         )
-
-
-def _link_settings(
-    me: PeerId,
-    config: Config,
-    rng: Random,
-    wall_clock: Callable[[], datetime],
-    offer: Callable[[], ArchiveOffer | None],
-) -> LinkSettings:
-    return LinkSettings(
-        me=me,
-        agent=AGENT,
-        handshake_timeout=config.limits.handshake_timeout,
-        ping_interval=config.connection.ping_interval,
-        answer_timeout=config.connection.ack_timeout,
-        queue_messages=config.limits.queue_messages,
-        queue_bytes=config.limits.queue_bytes,
-        rng=rng,
-        wall_clock=wall_clock,
-        offer=offer,
-    )
 
 
 def _words(closed: Closed) -> str:

@@ -1,0 +1,35 @@
+"""The part of the configuration that links need."""
+
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+
+from p2pchat import __version__
+from p2pchat.chat.link import LinkSettings
+from p2pchat.chat.messages import ArchiveOffer
+from p2pchat.config import Config
+from p2pchat.identity import PeerId
+
+AGENT = f"p2pchat/{__version__}"
+
+
+def make_link_settings(
+    me: PeerId,
+    config: Config,
+    rng: Random,
+    wall_clock: Callable[[], datetime],
+    offer: Callable[[], ArchiveOffer | None],
+) -> LinkSettings:
+    """Return what all links of a node share."""
+    return LinkSettings(
+        me=me,
+        agent=AGENT,
+        handshake_timeout=config.limits.handshake_timeout,
+        ping_interval=config.connection.ping_interval,
+        answer_timeout=config.connection.ack_timeout,
+        queue_messages=config.limits.queue_messages,
+        queue_bytes=config.limits.queue_bytes,
+        rng=rng,
+        wall_clock=wall_clock,
+        offer=offer,
+    )
