@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.rendezvous_client import Request
-from p2pchat.rendezvous.registry import Key, Term
+from p2pchat.rendezvous.roll import Key, Term
 from p2pchat.rendezvous.sqlite_file import RegistrationFile
 
 #: Peers of a namespace, so that an answer has the same length however many there are in all.

@@ -47,7 +47,7 @@ SANS_IO = {
     *(
         f"rendezvous.{name}"
         for name in (
-            *("messages", "replies", "answers", "registry", "limits", "errors"),
+            *("messages", "replies", "answers", "listing", "roll", "registry", "limits", "errors"),
             *("answering", "tally", "proxy_header"),
         )
     ),

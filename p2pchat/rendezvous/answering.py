@@ -3,12 +3,13 @@
 The order in which conditions are checked is that of docs/protocols.md, section 1.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
 from p2pchat.rendezvous import replies
+from p2pchat.rendezvous.listing import Listing, is_loopback
 from p2pchat.rendezvous.messages import (
     NO_KIND,
     NO_MATCH,
@@ -22,7 +23,6 @@ from p2pchat.rendezvous.messages import (
     parse_request,
 )
 from p2pchat.rendezvous.registry import Registry, RegistryFullError, RegistryUnavailableError
-from p2pchat.rendezvous.replies import Listed
 
 
 class Asker(NamedTuple):
@@ -78,7 +78,7 @@ async def _comply(registry: Registry, request: Request | Refusal, asker: Asker) 
             return replies.registered(request.ttl, asker.ip, request.port)
         case Discover():
             found = await registry.find(request.namespace)
-            return replies.listing(_reachable(found, asker))
+            return _listing(found, asker)
         case Unregister():
             return await _unregister(registry, request, asker)
         case Refusal():
@@ -91,18 +91,13 @@ async def _unregister(registry: Registry, request: Unregister, asker: Asker) -> 
     return replies.unregistered()
 
 
-def _reachable(found: Sequence[Listed], asker: Asker) -> Iterable[Listed]:
+def _listing(found: Listing, asker: Asker) -> bytes:
     # Whoever registered from loopback is on this machine, which an asker from elsewhere cannot
     # reach by that address, but by the one it has just used.
-    if _is_loopback(asker.ip) or not any(_is_loopback(peer.ip) for peer in found):
-        return found
+    if is_loopback(asker.ip) or not found.has_loopback:
+        return found.line()
     reached = asker.reached()
-    return (
-        msgspec.structs.replace(peer, ip=reached) if _is_loopback(peer.ip) else peer
-        for peer in found
+    return replies.listing(
+        msgspec.structs.replace(peer, ip=reached) if is_loopback(peer.ip) else peer
+        for peer in found.peers
     )
-
-
-def _is_loopback(ip: str) -> bool:
-    # A source address as the socket gives it: no need to parse 10,000 of them.
-    return ip.startswith("127.") or ip == "::1"

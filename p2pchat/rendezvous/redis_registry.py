@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from p2pchat.rendezvous import redis_scripts as scripts
+from p2pchat.rendezvous.listing import Listing, Rows
 from p2pchat.rendezvous.messages import Register
 from p2pchat.rendezvous.redis_client import RedisAwayError, RedisClient
 from p2pchat.rendezvous.redis_lately import Lately
@@ -107,15 +108,15 @@ class RedisRegistry:
         self._known.put(ip, known)
         return known
 
-    async def find(self, namespace: str | None) -> Sequence[Listed]:
+    async def find(self, namespace: str | None) -> Listing:
         try:
-            return await self._finding.ask(namespace)
+            return Rows(await self._finding.ask(namespace))
         except RegistryUnavailableError:
             lately = self._found.get(namespace)
             if lately is None:
                 raise
             peers = (_peers(content, lately.age) for content in lately.value)
-            return list(dict(chain.from_iterable(peers)).values())
+            return Rows(list(dict(chain.from_iterable(peers)).values()))
 
     async def unregister(self, ip: str, namespace: str, name: str | None, port: int | None) -> int:
         self._known.drop(ip)

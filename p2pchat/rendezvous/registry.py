@@ -1,12 +1,15 @@
 """Who is registered: the interface that a server asks, and a registry in memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
-from typing import NamedTuple, Protocol, TypeAlias
+from itertools import chain
+from math import inf
+from typing import Protocol, TypeAlias
 
 from p2pchat.errors import P2PChatError
+from p2pchat.rendezvous.listing import Listing
 from p2pchat.rendezvous.messages import Register
-from p2pchat.rendezvous.replies import Listed
+from p2pchat.rendezvous.roll import Key, Roll, RollCall, Term, shared_key
 
 
 class RegistryFullError(P2PChatError):
@@ -36,8 +39,8 @@ class Registry(Protocol):
     async def knows(self, ip: str) -> bool:
         """Tell whether anything is registered from this IP."""
 
-    async def find(self, namespace: str | None) -> Sequence[Listed]:
-        """List what is registered in a namespace, or in all, with the seconds each has left."""
+    async def find(self, namespace: str | None) -> Listing:
+        """List what is registered in a namespace, or in all; the order means nothing."""
 
     async def unregister(self, ip: str, namespace: str, name: str | None, port: int | None) -> int:
         """Remove what was registered from ip in namespace, if name and port match where given.
@@ -47,22 +50,6 @@ class Registry(Protocol):
 
     async def census(self) -> Mapping[str, int]:
         """Return how many are registered in each namespace that has any."""
-
-
-class Key(NamedTuple):
-    """What tells registrations apart."""
-
-    ip: str
-    namespace: str
-    name: str
-
-
-class Term(NamedTuple):
-    """What registering again replaces; `expires_at` by the clock of whoever keeps it."""
-
-    port: int
-    ttl: int
-    expires_at: float
 
 
 #: Hears that a registration was made or replaced, or with None that it is gone.
@@ -97,9 +84,11 @@ class MemoryRegistry:
         self._max_entries = max_entries
         self._max_per_ip = max_per_ip
         self._changed = changed
-        self._terms: dict[Key, Term] = {}
-        self._by_ip = _Index()
-        self._by_namespace = _Index()
+        self._rolls: dict[str, Roll] = {}
+        self._by_ip: dict[str, set[Key]] = {}
+        self._size = 0
+        # When the last one was registered.
+        self._latest = -inf
         # One item for each registration made; those replaced since are passed over.
         self._expiries: list[tuple[float, Key]] = []
 
@@ -111,34 +100,35 @@ class MemoryRegistry:
 
     async def register(self, ip: str, registration: Register) -> None:
         now = self._drop_expired()
-        key = Key(ip, registration.namespace, registration.name)
-        self._check_room(key)
+        key = shared_key(ip, registration.namespace, registration.name)
         term = Term(registration.port, registration.ttl, now + registration.ttl)
         self._put(key, term)
         self._changed(key, term)
 
     def restore(self, key: Key, term: Term) -> None:
         """Put in what was registered in an earlier life, unseen by `changed`; RegistryFullError."""
-        self._check_room(key)
         self._put(key, term)
 
     def snapshot(self) -> dict[Key, Term]:
         """Return all that is registered."""
         self._drop_expired()
-        return dict(self._terms)
+        return dict(self._everything())
 
     async def knows(self, ip: str) -> bool:
         self._drop_expired()
-        return bool(self._by_ip.get(ip))
+        return ip in self._by_ip
 
-    async def find(self, namespace: str | None) -> Sequence[Listed]:
-        now = self._drop_expired()
-        keys = self._terms if namespace is None else self._by_namespace.get(namespace)
-        return [_listed(key, self._terms[key], now) for key in keys]
+    async def find(self, namespace: str | None) -> Listing:
+        # A clock that is set back must not make anything last longer than it was registered for.
+        now = max(self._drop_expired(), self._latest)
+        if namespace is None:
+            return RollCall(list(self._rolls.values()), now)
+        roll = self._rolls.get(namespace)
+        return RollCall([] if roll is None else [roll], now)
 
     async def unregister(self, ip: str, namespace: str, name: str | None, port: int | None) -> int:
         self._drop_expired()
-        keys = self._by_ip.get(ip) if name is None else (Key(ip, namespace, name),)
+        keys = self._by_ip.get(ip, ()) if name is None else (Key(ip, namespace, name),)
         gone = [key for key in keys if self._matches(key, namespace, port)]
         for key in gone:
             self._remove(key)
@@ -146,72 +136,58 @@ class MemoryRegistry:
 
     async def census(self) -> Mapping[str, int]:
         self._drop_expired()
-        return self._by_namespace.sizes()
+        return {namespace: len(roll.terms) for namespace, roll in self._rolls.items()}
+
+    def _everything(self) -> Iterator[tuple[Key, Term]]:
+        return chain.from_iterable(roll.terms.items() for roll in self._rolls.values())
+
+    def _term(self, key: Key) -> Term | None:
+        roll = self._rolls.get(key.namespace)
+        return None if roll is None else roll.terms.get(key)
 
     def _matches(self, key: Key, namespace: str, port: int | None) -> bool:
-        term = self._terms.get(key)
+        term = self._term(key)
         return term is not None and key.namespace == namespace and port in (None, term.port)
 
-    def _check_room(self, key: Key) -> None:
-        if key in self._terms:
-            return
-        of_ip = len(self._by_ip.get(key.ip))
-        if len(self._terms) >= self._max_entries or of_ip >= self._max_per_ip:
-            raise RegistryFullError("there is no room for another registration")
-
     def _put(self, key: Key, term: Term) -> None:
-        if key not in self._terms:
-            self._by_ip.add(key.ip, key)
-            self._by_namespace.add(key.namespace, key)
-        self._terms[key] = term
+        if self._term(key) is None:
+            self._add(key)
+        self._rolls[key.namespace].put(key, term)
+        self._latest = max(self._latest, term.expires_at - term.ttl)
         self._expect(key, term)
+
+    def _add(self, key: Key) -> None:
+        of_ip = self._by_ip.get(key.ip, ())
+        if self._size >= self._max_entries or len(of_ip) >= self._max_per_ip:
+            raise RegistryFullError("there is no room for another registration")
+        self._by_ip.setdefault(key.ip, set()).add(key)
+        self._rolls.setdefault(key.namespace, Roll())
+        self._size += 1
 
     def _expect(self, key: Key, term: Term) -> None:
         heappush(self._expiries, (term.expires_at, key))
         # One who registers again and again must not make the heap grow without end.
-        if len(self._expiries) > 2 * len(self._terms) + _HEAP_SLACK:
-            self._expiries = [(term.expires_at, key) for key, term in self._terms.items()]
+        if len(self._expiries) > 2 * self._size + _HEAP_SLACK:
+            self._expiries = [(term.expires_at, key) for key, term in self._everything()]
             heapify(self._expiries)
 
     def _drop_expired(self) -> float:
         now = self._seconds()
         while self._expiries and self._expiries[0][0] <= now:
             _, key = heappop(self._expiries)
-            term = self._terms.get(key)
+            term = self._term(key)
             if term is not None and term.expires_at <= now:
                 self._remove(key)
         return now
 
     def _remove(self, key: Key) -> None:
-        del self._terms[key]
-        self._by_ip.discard(key.ip, key)
-        self._by_namespace.discard(key.namespace, key)
+        self._size -= 1
+        roll, of_ip = self._rolls[key.namespace], self._by_ip[key.ip]
+        roll.remove(key)
+        of_ip.remove(key)
+        # neither namespaces nor IPs without registrations take room
+        if not roll.terms:
+            del self._rolls[key.namespace]
+        if not of_ip:
+            del self._by_ip[key.ip]
         self._changed(key, None)
-
-
-class _Index:
-    """Keys by one of their parts, in the order they came; parts without keys take no room."""
-
-    def __init__(self) -> None:
-        self._keys: dict[str, dict[Key, None]] = {}
-
-    def get(self, part: str) -> dict[Key, None]:
-        return self._keys.get(part, {})
-
-    def sizes(self) -> dict[str, int]:
-        return {part: len(keys) for part, keys in self._keys.items()}
-
-    def add(self, part: str, key: Key) -> None:
-        self._keys.setdefault(part, {})[key] = None
-
-    def discard(self, part: str, key: Key) -> None:
-        keys = self._keys[part]
-        del keys[key]
-        if not keys:
-            del self._keys[part]
-
-
-def _listed(key: Key, term: Term, now: float) -> Listed:
-    # A clock that is set back must not make anything last longer than it was registered for.
-    left = min(int(term.expires_at - now), term.ttl)
-    return Listed(key.ip, term.port, key.name, key.namespace, term.ttl, left)

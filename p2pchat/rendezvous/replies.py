@@ -45,8 +45,30 @@ def unregistered() -> bytes:
 
 def listing(peers: Iterable[Listed]) -> bytes:
     """List peers, however many."""
-    text = ", ".join([_listed(peer) for peer in peers])
-    return b'{"status": "OK", "peers": [%b]}\n' % text.encode("ascii")
+    text = ", ".join(
+        f"{_entry(peer.ip, peer.port, peer.name, peer.namespace, peer.ttl)}{peer.expires_in}}}"
+        for peer in peers
+    )
+    return listing_of([text.encode("ascii")])
+
+
+def listing_of(entries: Iterable[bytes]) -> bytes:
+    """List peers by their entries, or by several such in one."""
+    return b'{"status": "OK", "peers": [%b]}\n' % b", ".join(entries)
+
+
+def template(ip: str, port: int, name: str, namespace: str, ttl: int) -> bytes:
+    """Write all of a peer's entry but the seconds it has left, which `filled` puts in."""
+    entry = _entry(ip, port, name, namespace, ttl).replace("%", "%%")
+    return f"{entry}%d}}".encode("ascii")
+
+
+def filled(templates: Iterable[bytes], left: Iterable[int]) -> bytes:
+    """Write entries from their templates, with the seconds that each has left.
+
+    That takes a fraction of the time that it takes to write them anew.
+    """
+    return b", ".join(templates) % tuple(left)
 
 
 def blocked(host: str, port: int, limit: int, seconds: float) -> bytes:
@@ -67,12 +89,11 @@ def too_late() -> bytes:
     return error("Timeout: no data received, closing connection")
 
 
-def _listed(peer: Listed) -> str:
+def _entry(ip: str, port: int, name: str, namespace: str, ttl: int) -> str:
     # Three times as fast as building a dict for json.dumps, and 10,000 peers are listed at once.
     return (
-        f'{{"ip": {_quote(peer.ip)}, "port": {peer.port}, "name": {_quote(peer.name)}, '
-        f'"namespace": {_quote(peer.namespace)}, "ttl": {peer.ttl}, '
-        f'"expires_in": {peer.expires_in}}}'
+        f'{{"ip": {_quote(ip)}, "port": {port}, "name": {_quote(name)}, '
+        f'"namespace": {_quote(namespace)}, "ttl": {ttl}, "expires_in": '
     )
 
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 import msgspec
 
 from p2pchat.errors import P2PChatError
-from p2pchat.rendezvous.registry import Key, Term
+from p2pchat.rendezvous.roll import Key, Term, shared_key
 
 # "p2pr": a database that does not say so is somebody else's.
 _APPLICATION = 0x70327072
@@ -37,6 +37,9 @@ _PRIMARY = 0xFF
 
 # Key and Term of a registration, one after the other.
 _Row = tuple[str, str, str, int, int, float]
+
+#: A registration as it was written.
+Kept = tuple[Key, Term]
 
 #: The changes to be written; None for what is gone.
 Changes = Mapping[Key, Term | None]
@@ -60,7 +63,7 @@ class RegistrationFile:
         self.path = path
         self._db: sqlite3.Connection | None = None
 
-    def read(self, now: float) -> dict[Key, Term]:
+    def read(self, now: float) -> list[Kept]:
         """Return what has not expired and forget the rest.
 
         Raises FileError, or DamagedError if the file is bad.
@@ -69,7 +72,7 @@ class RegistrationFile:
             with db:
                 db.execute("DELETE FROM registration WHERE expires_at <= ?", (now,))
             rows = db.execute(_SELECT)
-            return dict(_registration(row) for row in rows)
+            return [_registration(row) for row in rows]
 
     def write(self, changes: Changes, later: float, *, whole: bool) -> None:
         """Write changes in one transaction, or with `whole` let nothing else be in the file.
@@ -147,12 +150,12 @@ def _prepare(db: sqlite3.Connection) -> None:
         raise DamagedError("its structure is damaged")
 
 
-def _registration(row: object) -> tuple[Key, Term]:
+def _registration(row: object) -> Kept:
     try:
         kept = msgspec.convert(row, _Row)
     except msgspec.ValidationError as error:
         raise DamagedError("it holds what was never written") from error
-    return Key(*kept[:3]), Term(*kept[3:])
+    return shared_key(*kept[:3]), Term(*kept[3:])
 
 
 def _number(db: sqlite3.Connection, pragma: str) -> int:

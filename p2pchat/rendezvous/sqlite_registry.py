@@ -5,7 +5,7 @@ the disk, and DISCOVER writes nothing. What was registered in the last second or
 is lost, which costs little: clients register again when they find themselves unknown.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,10 +16,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pchat.events import Level
+from p2pchat.rendezvous.listing import Listing
 from p2pchat.rendezvous.messages import Register
-from p2pchat.rendezvous.registry import Key, MemoryRegistry, RegistryFullError, Term
-from p2pchat.rendezvous.replies import Listed
-from p2pchat.rendezvous.sqlite_file import DamagedError, FileError, RegistrationFile
+from p2pchat.rendezvous.registry import MemoryRegistry, RegistryFullError
+from p2pchat.rendezvous.roll import Key, Term
+from p2pchat.rendezvous.sqlite_file import DamagedError, FileError, Kept, RegistrationFile
 from p2pchat.rendezvous.trouble import Trouble
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ class SqliteRegistry:
     async def knows(self, ip: str) -> bool:
         return await self._memory.knows(ip)
 
-    async def find(self, namespace: str | None) -> Sequence[Listed]:
+    async def find(self, namespace: str | None) -> Listing:
         return await self._memory.find(namespace)
 
     async def unregister(self, ip: str, namespace: str, name: str | None, port: int | None) -> int:
@@ -118,7 +119,7 @@ class SqliteRegistry:
     async def census(self) -> Mapping[str, int]:
         return await self._memory.census()
 
-    async def _read(self) -> dict[Key, Term]:
+    async def _read(self) -> list[Kept]:
         now = self._wall_clock()
         try:
             return await self._in_thread(lambda: self._file.read(now))
@@ -126,9 +127,11 @@ class SqliteRegistry:
             await self._set_aside(error)
             return await self._in_thread(lambda: self._file.read(now))
 
-    def _restore(self, kept: Mapping[Key, Term]) -> None:
+    def _restore(self, kept: list[Kept]) -> None:
         now, wall_now = self._seconds(), self._wall_clock()
-        for key, term in kept.items():
+        kept.reverse()
+        while kept:
+            key, term = kept.pop()  # each goes as it comes: there may be 100,000
             # if the clock was set back, what is left can be more than there ever was
             left = min(term.expires_at - wall_now, term.ttl)
             try:

@@ -47,7 +47,7 @@ class SqliteBackend(MemoryBackend):
     def begin(self, clock, **bounds):
         if (clock, bounds) == self._begun:
             # as good as a new one, for which the disk would have to be waited for
-            for peer in result_of(self._registry.find(None)):
+            for peer in result_of(self._registry.find(None)).peers:
                 result_of(self._registry.unregister(peer.ip, peer.namespace, None, None))
             return self._registry
         self._close()

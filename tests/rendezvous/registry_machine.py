@@ -12,6 +12,7 @@ from hypothesis.stateful import (
 )
 from twisted.internet.task import Clock
 
+from p2pchat.rendezvous import replies
 from p2pchat.rendezvous.messages import Register
 from p2pchat.rendezvous.registry import RegistryFullError
 from p2pchat.rendezvous.replies import Listed
@@ -20,10 +21,10 @@ from tests.rendezvous.at_once import result_of
 MAX_ENTRIES = 6
 MAX_PER_IP = 4
 
-ips = st.sampled_from(["10.0.0.1", "10.0.0.2", "::1"])
+ips = st.sampled_from(["10.0.0.1", "fe80::1%d", "::1"])
 # some that would be alike if they were not kept apart with care
 namespaces = st.sampled_from(["CIC", '","', "ç 🎉"])
-names = st.sampled_from(["ana", "bob", '\\"', '","'])
+names = st.sampled_from(["ana", "50%d", '\\"', '","'])
 ports = st.sampled_from([4000, 4001])
 
 
@@ -101,12 +102,14 @@ class RegistryMachine(RuleBasedStateMachine):
                 if namespace in (None, space)
             ]
             found = result_of(self.registry.find(namespace))
-            assert sorted(found, key=repr) == sorted(expected, key=repr)
+            assert sorted(found.peers, key=repr) == sorted(expected, key=repr)
+            assert found.line() == replies.listing(found.peers)
+            assert found.has_loopback == any(peer.ip == "::1" for peer in expected)
 
     @invariant()
     def knows_the_ips_that_the_model_has(self):
         known = {ip for ip, _, _ in self.live()}
-        for ip in ("10.0.0.1", "10.0.0.2", "::1", "10.0.0.3"):
+        for ip in ("10.0.0.1", "fe80::1%d", "::1", "10.0.0.3"):
             assert result_of(self.registry.knows(ip)) == (ip in known)
 
     @invariant()

@@ -101,10 +101,10 @@ class LocationTests(SynchronousTestCase):
         clock.rightNow -= 3600
         result_of(registry.find(None))
         clock.advance(39)
-        (peer,) = result_of(registry.find(None))
+        (peer,) = result_of(registry.find(None)).peers
         self.assertEqual(peer.expires_in, 1)
         clock.advance(1)
-        self.assertEqual(result_of(registry.find(None)), [])
+        self.assertEqual(result_of(registry.find(None)).peers, [])
 
 
 class WorkingTests(TestCase):
@@ -124,7 +124,7 @@ class WorkingTests(TestCase):
         await registry.register("10.0.0.2", ANA)
         with self.assertRaises(RegistryFullError):
             await registry.register("10.0.0.3", ANA)
-        self.assertEqual(len(await registry.find("CIC")), 3)
+        self.assertEqual(len((await registry.find("CIC")).peers), 3)
         self.assertEqual(await registry.census(), {"CIC": 3})
         verdict = Deferred()
         limiter.judge("10.0.0.1", verdict.callback)
@@ -139,7 +139,7 @@ class WorkingTests(TestCase):
         await self.check(f"sqlite:{path}")
         again = make(f"sqlite:{path}").registry
         await again.open()
-        self.assertEqual(len(await again.find("CIC")), 3)
+        self.assertEqual(len((await again.find("CIC")).peers), 3)
         await again.close()
 
     async def test_redis(self):

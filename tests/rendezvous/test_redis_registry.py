@@ -50,7 +50,7 @@ class RedisRegistryTests(SynchronousTestCase):
         result_of(self.registry.register(ip, registration))
 
     def found(self, namespace=None, registry=None):
-        return [peer.name for peer in result_of((registry or self.registry).find(namespace))]
+        return [peer.name for peer in result_of((registry or self.registry).find(namespace)).peers]
 
     def test_two_registries_are_one(self):
         other = self.backend.another()
@@ -157,7 +157,7 @@ class RedisRegistryTests(SynchronousTestCase):
     def test_by_itself_time_is_that_of_the_server(self):
         registry = RedisRegistry(self.backend.client, self.clock.seconds, **BOUNDS)
         result_of(registry.register("10.0.0.1", ANA))
-        (peer,) = result_of(registry.find("CIC"))
+        (peer,) = result_of(registry.find("CIC")).peers
         # if this takes longer, the machine is in worse trouble
         self.assertTrue(0 < peer.expires_in <= 60)
         seconds, _ = self.server.ask("TIME")
@@ -168,7 +168,7 @@ class RedisRegistryTests(SynchronousTestCase):
         self.clock.advance(5000)
         self.register()
         self.clock.rightNow = 1000.0
-        (peer,) = result_of(self.registry.find(None))
+        (peer,) = result_of(self.registry.find(None)).peers
         self.assertEqual(peer.expires_in, 60)
 
     def commands(self):
@@ -195,7 +195,8 @@ class AwayTests(SynchronousTestCase):
         result_of(self.registry.register("10.0.0.2", Register("CIC", "bob", 4000, 7200)))
 
     def found(self, namespace):
-        return [(peer.name, peer.expires_in) for peer in result_of(self.registry.find(namespace))]
+        peers = result_of(self.registry.find(namespace)).peers
+        return [(peer.name, peer.expires_in) for peer in peers]
 
     def unavailable(self, coroutine):
         with self.assertRaises(RegistryUnavailableError):

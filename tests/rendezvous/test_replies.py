@@ -43,6 +43,23 @@ class ReplyTests(SynchronousTestCase):
         self.assertEqual(replies.listing(listed), expected)
 
     @settings(deadline=None)
+    @given(st.lists(peers, max_size=5))
+    def test_templates_that_are_filled_are_the_listing(self, listed):
+        templates = [
+            replies.template(peer.ip, peer.port, peer.name, peer.namespace, peer.ttl)
+            for peer in listed
+        ]
+        filled = replies.filled(templates, [peer.expires_in for peer in listed])
+        entries = [filled] if listed else []
+        self.assertEqual(replies.listing_of(entries), replies.listing(listed))
+
+    def test_a_percent_sign_stands_for_itself(self):
+        listed = Listed("fe80::1%eth0", 1, "%d", "100%", 60, 59)
+        template = replies.template("fe80::1%eth0", 1, "%d", "100%", 60)
+        entry = replies.filled([template], [59])
+        self.assertEqual(replies.listing_of([entry]), replies.listing([listed]))
+
+    @settings(deadline=None)
     @given(st.text())
     def test_an_error_is_written_as_json_does(self, message):
         expected = as_json_writes_it({"status": "ERROR", "message": message})

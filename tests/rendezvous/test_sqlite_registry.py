@@ -72,7 +72,7 @@ class SqliteCase(SynchronousTestCase):
             result_of(self.registry.register(ip, registration))
 
     def found(self, registry=None):
-        peers = result_of((registry or self.registry).find(None))
+        peers = result_of((registry or self.registry).find(None)).peers
         return sorted((peer.name, peer.expires_in) for peer in peers)
 
     def in_file(self):
@@ -164,7 +164,7 @@ class RestartTests(SqliteCase):
         self.register(Register("CIC", "bob", 4002, 600))
         self.restart()
         self.assertEqual(self.found(), [("\\'", 59), ("bob", 600)])
-        (bob,) = result_of(self.registry.find("CIC"))
+        (bob,) = result_of(self.registry.find("CIC")).peers
         self.assertEqual((bob.ip, bob.port, bob.ttl), ("10.0.0.1", 4002, 600))
 
     def test_time_passes_while_it_is_closed(self):

@@ -1,0 +1,63 @@
+"""The registrations of a namespace."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from p2pchat.rendezvous.replies import Listed
+from p2pchat.rendezvous.roll import Key, Roll, RollCall, Term, shared_key
+
+ANA = Key("10.0.0.1", "CIC", "ana")
+BOB = Key("127.0.0.2", "CIC", "bob")
+
+
+class SharedKeyTests(SynchronousTestCase):
+    def test_what_is_alike_is_there_once(self):
+        one, other = (
+            shared_key(b"10.0.0.1".decode(), b"CIC \xc3\xa7".decode(), name)
+            for name in ("ana", "bob")
+        )
+        self.assertEqual((one, other), (("10.0.0.1", "CIC ç", "ana"), ("10.0.0.1", "CIC ç", "bob")))
+        self.assertIs(one.ip, other.ip)
+        self.assertIs(one.namespace, other.namespace)
+
+
+class RollTests(SynchronousTestCase):
+    def setUp(self):
+        self.roll = Roll()
+        self.roll.put(ANA, Term(4000, 60, 160.0))
+        self.roll.put(BOB, Term(4001, 30, 130.0))
+
+    def call(self, now=100.0):
+        return RollCall([self.roll], now)
+
+    def test_who_registers_again_keeps_his_place(self):
+        for term in (Term(4000, 60, 200.0), Term(4002, 60, 200.0), Term(4002, 99, 200.0)):
+            self.roll.put(ANA, term)
+            ana, bob = self.call(150.5).line().split(b'{"ip": ')[1:]
+            expected = (
+                b'"port": %d, "name": "ana", "namespace": "CIC", "ttl": %d, "expires_in": 49}'
+            )
+            self.assertIn(expected % term[:2], ana)
+            self.assertIn(b"bob", bob)
+
+    def test_a_refresh_writes_nothing_anew(self):
+        before = self.roll._templates[ANA]
+        self.roll.put(ANA, Term(4000, 60, 200.0))
+        self.assertIs(self.roll._templates[ANA], before)
+
+    def test_several_rolls_are_called_one_after_the_other(self):
+        other = Roll()
+        other.put(Key("::1", "lab", "eve"), Term(4002, 10, 105.0))
+        self.assertEqual(
+            RollCall([other, self.roll], 100.0).peers,
+            [
+                Listed("::1", 4002, "eve", "lab", 10, 5),
+                Listed("10.0.0.1", 4000, "ana", "CIC", 60, 60),
+                Listed("127.0.0.2", 4001, "bob", "CIC", 30, 30),
+            ],
+        )
+
+    def test_loopback_is_there_until_the_last_such_peer_is_gone(self):
+        self.roll.put(BOB, Term(4009, 30, 130.0))
+        self.assertTrue(self.call().has_loopback)
+        self.roll.remove(BOB)
+        self.assertFalse(self.call().has_loopback)
