@@ -58,7 +58,7 @@ class VerifyingRounds:
                 self._links[link] = None
             self._pass_on(link)
             self._verified(link)
-        except Exception:
+        except Exception:  # whatever it was, the link that brought it goes; it is raised again
             self.discard(link)
             link.drop("its archive could not be taken")
             raise

@@ -81,7 +81,7 @@ class RedisClient:
         except TimeoutError as error:
             self._doubt(wire)
             raise RedisAwayError(f"Redis at {self._place} is slow") from error
-        except Exception as error:
+        except Exception as error:  # the library's errors have no base of their own: it tells them
             if not self._library.is_failure(error):
                 raise
             self._failed(script, error)
