@@ -119,7 +119,7 @@ class Prompt:
                 await self._changed.wait()
                 self._changed.clear()
                 closing = self._closing  # before printing: all that came before is printed
-                await self._print_above(session)
+                await self._print_above(session, asking)
             asking.cancel()
             await asyncio.wait([asking])
 
@@ -163,7 +163,7 @@ class Prompt:
         above = [fragment for line in scene.above for fragment in (*line, ("", "\n"))]
         return [*above, ("class:partner", scene.partner), ("class:prompt", "> ")]
 
-    async def _print_above(self, session: PromptSession[str]) -> None:
+    async def _print_above(self, session: PromptSession[str], asking: asyncio.Task[None]) -> None:
         """Print all that waits.
 
         Like prompt_toolkit's run_in_terminal, but the terminal stays in raw mode: otherwise it
@@ -172,7 +172,9 @@ class Prompt:
         app = session.app
         while lines := self._take():
             await app.renderer.wait_for_cpr_responses()
-            drawn = app.is_running and not app.is_done
+            if app.is_done:  # the user leaves: the prompt is about to take itself away
+                await asyncio.wait([asking])
+            drawn = app.is_running
             if drawn:
                 app.renderer.erase()
             self._print(lines)
