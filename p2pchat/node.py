@@ -105,6 +105,7 @@ class Node(MultiService):
             *(reactor, rng, wall_clock, self._me, config, self._history, self.report),
             offer=self._archive_offer,
             offered=self._archive_offered,
+            moved=self._ask_again,
         )
         self._chat.setServiceParent(self)
 
@@ -233,8 +234,7 @@ class Node(MultiService):
         """Tell every listener; one that fails is logged and harms no other."""
         match event:
             case PeerDown():
-                for service in self._rendezvous:
-                    service.peer_lost()
+                self._ask_again()
             case ArchivePeerChanged(state="connected"):
                 seen = self._history.archive_peer_seen(event.address, event.time)
                 seen.addErrback(self._not_noted)
@@ -261,6 +261,10 @@ class Node(MultiService):
     def _archive_offer(self) -> ArchiveOffer | None:
         offer = self._archive.offer() if self._archive is not None else None
         return ArchiveOffer(*offer) if offer is not None else None
+
+    def _ask_again(self) -> None:
+        for service in self._rendezvous:
+            service.peer_lost()
 
     def _archive_offered(self, host: str, offer: ArchiveOffer) -> None:
         if self._archive is not None:

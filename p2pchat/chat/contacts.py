@@ -31,7 +31,8 @@ class Contacts:
     """Decides about dialling the peers of a table; its Dialer carries it out.
 
     `build` makes a link for a connection to a peer; `is_dialling_us` tells whether somebody at an
-    IP address has connected and not said who it is.
+    IP address has connected and not said who it is. `moved` is told when a peer was not where it
+    was last seen: it may be at a new address, if somebody is asked.
     """
 
     log = Logger()
@@ -46,6 +47,7 @@ class Contacts:
         *,
         build: Callable[[PeerId, Address], ChatProtocol],
         is_dialling_us: Callable[[str], bool],
+        moved: Callable[[], None],
     ) -> None:
         self.public_ips: set[str] = set()
         self._clock: IReactorTime = reactor
@@ -55,6 +57,7 @@ class Contacts:
         self._peers = peers
         self._build = build
         self._is_dialling_us = is_dialling_us
+        self._moved = moved
         self.dialer = Dialer(
             *(reactor, rng, config.connection),
             *(config.limits.handshake_timeout, config.peer.bind, self),
@@ -122,6 +125,9 @@ class Contacts:
     def wants_redial(self, peer: PeerId, closed: Closed) -> bool:
         known = self._peers.get(peer)
         return known is not None and not known.links and closed.ending in REDIAL_AFTER
+
+    def missed(self, peer: PeerId) -> None:
+        self._moved()
 
     def gave_up(self, peer: PeerId) -> None:
         known = self._peers.get(peer)

@@ -47,6 +47,9 @@ class DialerListener(Protocol):
         """Tell whether a peer whose link ended like this should be dialled by backoff."""
         ...
 
+    def missed(self, peer: PeerId) -> None:
+        """The first of several rounds was in vain; the others follow."""
+
     def gave_up(self, peer: PeerId) -> None:
         """All attempts were in vain."""
 
@@ -83,7 +86,7 @@ class PeerFactory(ReconnectingClientFactory):
         self.initialDelay = self.delay = dialer.policy.reconnect_backoff_base
         self.factor = dialer.policy.reconnect_backoff_base
         self.maxDelay = dialer.policy.reconnect_backoff_max
-        self.maxRetries = dialer.policy.max_reconnect_attempts
+        self.maxRetries = 0
         self.clock = dialer.clock
 
     def start(self, delay: float) -> None:
@@ -137,6 +140,8 @@ class PeerFactory(ReconnectingClientFactory):
             self._dialer.finished(self)
             self._dialer.listener.gave_up(self.peer)
             return
+        if not self.retries:
+            self._dialer.listener.missed(self.peer)
         # beyond so many steps it is the maximum in any case, and would overflow in the end
         pause = self.initialDelay * self.factor ** min(self.retries, 100)
         self.delay = min(pause, self.maxDelay) * self._dialer.rng.uniform(0.9, 1.1)
@@ -203,16 +208,19 @@ class Dialer(Service):
     def dial(
         self, peer: PeerId, addresses: Sequence[Address], delay: float, *, once: bool = False
     ) -> None:
-        """Dial a peer after so many seconds, unless that is under way; `once`: no second round."""
+        """Dial a peer after so many seconds, unless that is under way.
+
+        `once`: no second round, unless that was wanted before.
+        """
         if not addresses or not self.running:
             return
-        if peer in self._factories:
-            self._factories[peer].addresses = list(addresses)
-            return
-        factory = self._factories[peer] = PeerFactory(self, peer, addresses)
-        if once:
-            factory.maxRetries = 0
-        factory.start(delay)
+        factory = self._factories.get(peer)
+        if factory is None:
+            factory = self._factories[peer] = PeerFactory(self, peer, addresses)
+            factory.start(delay)
+        factory.addresses = list(addresses)
+        if not once:
+            factory.maxRetries = self.policy.max_reconnect_attempts
 
     def established(self, peer: PeerId) -> None:
         """Note that the handshake on the link we dialled is done."""

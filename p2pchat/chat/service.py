@@ -45,11 +45,16 @@ def _ignore_offer(host: str, offer: ArchiveOffer) -> None:
     """Stand in for an archive that nobody keeps."""
 
 
+def _ignore_move() -> None:
+    """Stand in for a rendezvous that nobody asks."""
+
+
 class ChatService(MultiService):
     """All links of a node, and what goes over them.
 
     `offer` is asked at each handshake what we tell a peer of our archive. `offered` is told, once
-    for each link that is up, the IP address of a peer and what it said of its own.
+    for each link that is up, the IP address of a peer and what it said of its own. `moved` is told
+    when a peer cannot be dialled: whoever knows where peers are should be asked again.
     """
 
     log = Logger()
@@ -66,6 +71,7 @@ class ChatService(MultiService):
         *,
         offer: Callable[[], ArchiveOffer | None] = offer_nothing,
         offered: Callable[[str, ArchiveOffer], None] = _ignore_offer,
+        moved: Callable[[], None] = _ignore_move,
     ) -> None:
         MultiService.__init__(self)
         self.me = me
@@ -105,6 +111,7 @@ class ChatService(MultiService):
             *(reactor, rng, me, config, self._peers),
             build=partial(self._build, Role.DIALLER),
             is_dialling_us=self._admission.is_dialling,
+            moved=moved,
         )
         self._contacts.dialer.setServiceParent(self)
         self._namesakes = NamesakeWatch(reactor, me, self.is_connected, self._warn)

@@ -84,7 +84,7 @@ class RendezvousService(MultiService):
         return self._presence.ask()
 
     def peer_lost(self) -> None:
-        """A link went down, maybe to the peer that served: ask again in about three seconds.
+        """A peer is not there, maybe the one that served: ask again in about three seconds.
 
         Nothing is asked if we serve ourselves. Many such hints lead to one question.
         """

@@ -56,6 +56,8 @@ class ChatNode:
         #: What it says of its archive, and what it was told of others, with their IP addresses.
         self.offer: ArchiveOffer | None = None
         self.offered: list[tuple[str, ArchiveOffer]] = []
+        #: How often a peer was not where it was last seen.
+        self.moves = 0
         machine = world.machine(ip)
         self.history = history if history is not None else self._make_history(machine, config)
         self.chat = ChatService(
@@ -63,6 +65,7 @@ class ChatNode:
             *(self.peer_id, config, self.history, self._report),
             offer=lambda: self.offer,
             offered=lambda *offer: self.offered.append(offer),
+            moved=self._count_move,
         )
         self.chat.listen(any_port=any_port)
         self.address = Address(ip, self.chat.local.port)
@@ -76,6 +79,9 @@ class ChatNode:
         opened = at_once(self.history.open())
         self.chat.resume(opened)
         self.chat.remember(at_once(self.history.peers()))
+
+    def _count_move(self) -> None:
+        self.moves += 1
 
     def _report(self, event: Event) -> None:
         self.events.append(event)

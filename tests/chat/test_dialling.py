@@ -1,11 +1,15 @@
 """Dialling peers again: the exact pauses, when they begin anew, and when they end."""
 
 import itertools
+from datetime import UTC, datetime
 from typing import Any
 
+from p2pchat.history import KnownPeer
 from tests.chat.cases import ChatCase, ChatNode
 from tests.chat.scripted import ScriptedPeer
 from tests.chat.world import Dial
+
+EARLIER = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 class Backoff(ChatCase):
@@ -29,6 +33,29 @@ class Backoff(ChatCase):
         self.run_for(500)
         self.assert_pauses([2, 4, 8, 16, 32], self.world.dials)
         self.assertEqual(node.state_of(peer), "stale")
+
+    def test_in_vain_it_is_told_once_that_the_peer_may_have_moved(self) -> None:
+        node, peer = self.known()
+        node.discovers(peer)
+        self.assertEqual(node.moves, 0)
+        self.run_for(500)
+        self.assertEqual(node.moves, 1)
+        for moves, port in ((1, peer.address.port), (2, 4444)):  # stale, and then found elsewhere
+            peer.address = peer.address._replace(port=port)
+            node.discovers(peer)
+            self.run_for(500)
+            self.assertEqual(node.moves, moves)
+
+    def test_who_was_known_before_gets_all_attempts_when_it_is_found_too(self) -> None:
+        for found in (False, True):
+            node, peer = self.known()
+            earlier = len(self.world.dials)
+            node.chat.remember([KnownPeer(peer.peer_id, (peer.address,), EARLIER)])
+            if found:
+                node.discovers(peer)
+            self.run_for(500)
+            self.assertEqual(len(self.world.dials) - earlier, 6 if found else 1)
+            self.assertEqual(node.moves, int(found))
 
     def test_the_pauses_have_jitter(self) -> None:
         node, peer = self.known()

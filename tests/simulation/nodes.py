@@ -46,6 +46,7 @@ class SimulatedNode:
         self.events: list[Event] = []
         self.connection = connection
         self.archive = archive
+        self.port = 4000
         self.node: Node | None = None
         self.sent: dict[str, tuple[PeerId, str]] = {}
         #: What a disk keeps over restarts; there is none on a machine that never ran.
@@ -56,7 +57,7 @@ class SimulatedNode:
         """Start a node, as a new process would: with nothing remembered but what is on the disk."""
         host = self.network.host(self.ip)
         config = Config(
-            peer=Peer(name=self.name, port=4000),
+            peer=Peer(name=self.name, port=self.port),
             rendezvous=Rendezvous(host="127.0.0.1" if self.ip == RENDEZVOUS else RENDEZVOUS),
             connection=self.connection,
             archive=self.archive,

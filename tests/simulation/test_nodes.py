@@ -103,6 +103,21 @@ class LossTests(SynchronousTestCase):
         everybody = [*nodes, newcomer]
         network.run_until(lambda: all_connected(everybody), limit_seconds=120)
 
+    def test_who_came_back_elsewhere_before_it_was_dialled_is_asked_for(self) -> None:
+        network = Network(9)
+        first, second = nodes = make_nodes(network, 2, discovery_interval=600)
+        for node in nodes:
+            node.start()
+        network.run_until(
+            lambda: first.peer_id in {peer.peer_id for peer in second.running.peers()},
+            limit_seconds=10,
+        )
+        self.assertEqual(second.connected_to(), set())
+        first.crash()
+        first.port = 4001
+        first.start()
+        network.run_until(lambda: all_connected(nodes), limit_seconds=15)
+
     def test_a_partition_ends_and_heals(self) -> None:
         network, nodes = meet(seed=7, count=4)
         left, right = nodes[:2], nodes[2:]
