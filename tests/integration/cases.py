@@ -1,6 +1,11 @@
-"""What the tests with real processes share: nodes on this machine that find each other."""
+"""What the tests with real processes share: nodes on this machine that find each other.
+
+With P2PCHAT_TEST_REGISTRY=memory, sqlite or redis they find each other through a server of its own
+that keeps its registrations there, instead of through the first of them.
+"""
 
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,6 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.nodes import Node
 from tests.integration.programs import HERE, free_port
+from tests.integration.rendezvous_service import Server
+from tests.rendezvous.redis_server import RedisServer
+
+REGISTRY = os.environ.get("P2PCHAT_TEST_REGISTRY", "")
 
 
 class NetworkCase(SynchronousTestCase):
@@ -19,6 +28,24 @@ class NetworkCase(SynchronousTestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="p2pchat-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.rendezvous = free_port()
+        if REGISTRY:
+            self.start_server(REGISTRY)
+
+    def start_server(self, registry: str) -> Server:
+        """Start a rendezvous server with a registry of this kind for the nodes to use."""
+        home = self.home("server")
+        place = {
+            "memory": lambda: "memory",
+            "sqlite": lambda: f"sqlite:{home / 'registrations.db'}",
+            "redis": lambda: f"redis://{HERE}:{RedisServer(self).port}/0",
+        }[registry]()
+        # the tests ask more often than a node does
+        options = ("--rate-limit", "1000", "--data-dir", str(home / "data"))
+        server = Server(home, "--registry", place, *options)
+        self.addCleanup(server.close)
+        server.wait_until_ready()
+        self.rendezvous = server.port
+        return server
 
     def home(self, name: str) -> Path:
         """Return the home of a user, made if need be."""

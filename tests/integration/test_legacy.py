@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.integration.cases import NetworkCase
+from tests.integration.cases import REGISTRY, NetworkCase
 from tests.integration.kinds import (
     BlankFearing,
     Echoing,
@@ -73,7 +73,9 @@ class LegacyTests(NetworkCase):
         self.links = {peer: peer.own.take(lambda _: True, peer.name) for peer in connected}
         self.assert_all_talk_and_part(pings=3)
         dialled = {peer.name: peer.times_dialled for peer in (*connected, *refusing)}
-        self.assertEqual(dialled, dict.fromkeys(dialled, 1))
+        for name, times in dialled.items():
+            # Who does not serve asks again when a link is lost, and tries once more who refused.
+            self.assertIn(times, (1, 2) if REGISTRY and name.startswith("untrue") else (1,), name)
         self.assertEqual([peer.violations for peer in refusing], [[], [], []])
 
     def assert_all_talk_and_part(self, pings: int = 4) -> None:

@@ -2,43 +2,23 @@
 
 from tests.integration.cases import NetworkCase
 from tests.integration.nodes import Node
-from tests.integration.rendezvous_service import Server, ask, names
+from tests.integration.rendezvous_service import ask, names
 from tests.integration.waiting import wait_until
-from tests.rendezvous.redis_server import RedisServer
 
 
 class BackendCase(NetworkCase):
     """Two nodes of a group and one of another, none of which serves the rendezvous itself."""
 
-    def make_place(self) -> str:
-        """Return where the server is to keep its registrations."""
-        return "memory"
+    registry = "memory"
 
     def setUp(self) -> None:
         super().setUp()
-        self.place = self.make_place()
-        self.start_server()
+        self.server = self.start_server(self.registry)
         self.alice, self.bob, self.carol = self.nodes = (
             self.start_apart("alice"),
             self.start_apart("bob"),
             self.start_apart("carol", "--namespace", "LAB"),
         )
-
-    def start_server(self) -> None:
-        home = self.home("server")
-        # the tests ask more often than a node does
-        options = (
-            "--registry",
-            self.place,
-            "--rate-limit",
-            "1000",
-            "--data-dir",
-            str(home / "data"),
-        )
-        self.server = Server(home, *options)
-        self.addCleanup(self.server.close)
-        self.server.wait_until_ready()
-        self.rendezvous = self.server.port
 
     def start_apart(self, name: str, *options: str) -> Node:
         return self.start(name, *options, rendezvous={"embedded": False})
@@ -72,10 +52,8 @@ class MemoryTests(BackendCase):
 
 
 class FileTests(MemoryTests):
-    def make_place(self) -> str:
-        return f"sqlite:{self.home('server') / 'registrations.db'}"
+    registry = "sqlite"
 
 
 class RedisTests(MemoryTests):
-    def make_place(self) -> str:
-        return f"redis://127.0.0.1:{RedisServer(self).port}/0"
+    registry = "redis"
