@@ -180,6 +180,7 @@ def _peers(content: bytes, age: float = 0.0) -> Iterator[tuple[_Name, Listed]]:
 
 
 def _peer(row: _Row, now: int) -> Listed:
+    # Counted from the end of the present second, as in memory (roll.py);
     # if the clock of Redis was set back, what is left can be more than there ever was
-    left = min((row.expires - now) // 1000, row.ttl)
-    return Listed(row.ip, row.port, row.name, row.namespace, row.ttl, left)
+    left = min(row.expires // 1000 + -now // 1000, row.ttl)
+    return Listed(row.ip, row.port, row.name, row.namespace, row.ttl, max(0, left))

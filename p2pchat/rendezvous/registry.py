@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from itertools import chain
-from math import inf
+from math import ceil, inf
 from typing import Protocol, TypeAlias
 
 from p2pchat.errors import P2PChatError
-from p2pchat.rendezvous.listing import Listing
+from p2pchat.rendezvous.lines import Lines
+from p2pchat.rendezvous.listing import Listing, Rows
 from p2pchat.rendezvous.messages import Register
 from p2pchat.rendezvous.roll import Key, Roll, RollCall, Term, shared_key
 
@@ -63,6 +64,9 @@ def _unheard(key: Key, term: Term | None) -> None:
 # What the heap may hold beyond twice the registrations before it is built anew.
 _HEAP_SLACK = 1024
 
+# Bytes of answers that are kept for who asks next: those of 60,000 peers.
+_MAX_LINES = 8 * 1024 * 1024
+
 
 class MemoryRegistry:
     """A registry that is gone with the process.
@@ -86,6 +90,7 @@ class MemoryRegistry:
         self._changed = changed
         self._rolls: dict[str, Roll] = {}
         self._by_ip: dict[str, set[Key]] = {}
+        self._lines = Lines(_MAX_LINES)
         self._size = 0
         # When the last one was registered.
         self._latest = -inf
@@ -120,11 +125,12 @@ class MemoryRegistry:
 
     async def find(self, namespace: str | None) -> Listing:
         # A clock that is set back must not make anything last longer than it was registered for.
-        now = max(self._drop_expired(), self._latest)
+        second = ceil(max(self._drop_expired(), self._latest))
+        self._lines.begin(second)
         if namespace is None:
-            return RollCall(list(self._rolls.values()), now)
+            return RollCall(list(self._rolls.values()), second, self._lines, None)
         roll = self._rolls.get(namespace)
-        return RollCall([] if roll is None else [roll], now)
+        return Rows(()) if roll is None else RollCall([roll], second, self._lines, namespace)
 
     async def unregister(self, ip: str, namespace: str, name: str | None, port: int | None) -> int:
         self._drop_expired()
@@ -153,6 +159,7 @@ class MemoryRegistry:
         if self._term(key) is None:
             self._add(key)
         self._rolls[key.namespace].put(key, term)
+        self._lines.drop(key.namespace)
         self._latest = max(self._latest, term.expires_at - term.ttl)
         self._expect(key, term)
 
@@ -184,6 +191,7 @@ class MemoryRegistry:
         self._size -= 1
         roll, of_ip = self._rolls[key.namespace], self._by_ip[key.ip]
         roll.remove(key)
+        self._lines.drop(key.namespace)
         of_ip.remove(key)
         # neither namespaces nor IPs without registrations take room
         if not roll.terms:

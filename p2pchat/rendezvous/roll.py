@@ -1,15 +1,18 @@
 """The registrations of one namespace, kept so that listing them is quick.
 
-Nearly all of a listing stays the same from one DISCOVER to the next: an entry has its text from
-when it is registered, and only the seconds it has left are put in when it is listed.
+Nearly all of a listing stays the same from one DISCOVER to the next: its text is kept, and only the
+seconds that each has left are put in.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import starmap
 from math import floor
+from operator import itemgetter
 from sys import intern
 from typing import NamedTuple
 
 from p2pchat.rendezvous import replies
+from p2pchat.rendezvous.lines import Lines
 from p2pchat.rendezvous.listing import is_loopback
 from p2pchat.rendezvous.replies import Listed
 
@@ -38,6 +41,9 @@ class Term(NamedTuple):
     expires_at: float
 
 
+_expires_at = itemgetter(Term._fields.index("expires_at"))
+
+
 class Roll:
     """Registrations in the order they came; registering again does not change that.
 
@@ -46,8 +52,10 @@ class Roll:
 
     def __init__(self) -> None:
         self.terms: dict[Key, Term] = {}
-        # the same keys in the same order
-        self._templates: dict[Key, bytes] = {}
+        # In the same order, or None if they have to be made anew when they are asked for: the
+        # entries in one template, and the seconds of the clock in which they expire.
+        self._template: bytearray | None = bytearray()
+        self._ends: list[int] | None = []
         self._loopbacks = 0
 
     @property
@@ -61,40 +69,63 @@ class Roll:
         self.terms[key] = term
         if old is None:
             self._loopbacks += is_loopback(key.ip)
-        elif old[:2] == term[:2]:
-            return  # refreshed, as most are: its text is as it was
-        self._templates[key] = replies.template(
-            key.ip, term.port, key.name, key.namespace, term.ttl
-        )
+            self._append(key, term)
+            return
+        self._ends = None
+        if old[:2] != term[:2]:
+            self._template = None  # when refreshed, as most are, its text is as it was
 
     def remove(self, key: Key) -> None:
         """Remove a registration, which must be there."""
         del self.terms[key]
-        del self._templates[key]
+        self._template = self._ends = None
         self._loopbacks -= is_loopback(key.ip)
 
-    def left(self, now: float) -> Iterable[int]:
+    def left(self, second: int) -> list[int]:
         """Return the seconds that each has left, in the order of `terms`.
 
-        `now` must not be before any of them was registered.
+        They are counted from the `second` of the clock at which the present one ends: they are
+        the same as long as that lasts, and never more than there are. None was registered later.
         """
-        # `floor` and no `int`: that takes three times as long, which is felt with 10,000 peers
-        return map(floor, [expires_at - now for _, _, expires_at in self.terms.values()])
+        if self._ends is None:
+            # `floor` and no `int`: that takes three times as long, which is felt with 10,000 peers
+            self._ends = list(map(floor, map(_expires_at, self.terms.values())))
+        left = [end - second for end in self._ends]
+        return left if min(left, default=0) >= 0 else [max(0, one) for one in left]
 
-    def entries(self, now: float) -> bytes:
+    def entries(self, second: int) -> bytes | bytearray:
         """Write them as a listing has them, with the seconds that each has left."""
-        return replies.filled(self._templates.values(), self.left(now))
+        if self._template is None:
+            self._template = bytearray(b", ".join(starmap(_template, self.terms.items())))
+        return replies.filled(self._template, self.left(second))
+
+    def _append(self, key: Key, term: Term) -> None:
+        if self._ends is not None:
+            self._ends.append(floor(term.expires_at))
+        if self._template is not None:
+            if self._template:
+                self._template += b", "
+            self._template += _template(key, term)
+
+
+def _template(key: Key, term: Term) -> bytes:
+    return replies.template(key.ip, term.port, key.name, key.namespace, term.ttl)
 
 
 class RollCall:
     """A Listing of all that is on some rolls, none of them empty, one after the other.
 
-    `now` must not be before any of it was registered.
+    It holds until a `second` of the clock begins; none was registered after that. Its line is the
+    one that `lines` has of `namespace`, if it was written since the last second began.
     """
 
-    def __init__(self, rolls: Sequence[Roll], now: float) -> None:
+    def __init__(
+        self, rolls: Sequence[Roll], second: int, lines: Lines, namespace: str | None
+    ) -> None:
         self._rolls = rolls
-        self._now = now
+        self._second = second
+        self._lines = lines
+        self._namespace = namespace
 
     @property
     def has_loopback(self) -> bool:
@@ -105,8 +136,12 @@ class RollCall:
         return [
             Listed(key.ip, term.port, key.name, key.namespace, term.ttl, left)
             for roll in self._rolls
-            for (key, term), left in zip(roll.terms.items(), roll.left(self._now), strict=True)
+            for (key, term), left in zip(roll.terms.items(), roll.left(self._second), strict=True)
         ]
 
     def line(self) -> bytes:
-        return replies.listing_of(roll.entries(self._now) for roll in self._rolls)
+        line = self._lines.get(self._namespace)
+        if line is None:
+            line = replies.listing_of(roll.entries(self._second) for roll in self._rolls)
+            self._lines.put(self._namespace, line)
+        return line

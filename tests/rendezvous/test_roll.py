@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.rendezvous.lines import Lines
 from p2pchat.rendezvous.replies import Listed
 from p2pchat.rendezvous.roll import Key, Roll, RollCall, Term, shared_key
 
@@ -22,17 +23,20 @@ class SharedKeyTests(SynchronousTestCase):
 
 class RollTests(SynchronousTestCase):
     def setUp(self):
+        self.lines = Lines(1000)
         self.roll = Roll()
         self.roll.put(ANA, Term(4000, 60, 160.0))
         self.roll.put(BOB, Term(4001, 30, 130.0))
 
-    def call(self, now=100.0):
-        return RollCall([self.roll], now)
+    def call(self, second=100):
+        self.lines.begin(second)
+        return RollCall([self.roll], second, self.lines, "CIC")
 
     def test_who_registers_again_keeps_his_place(self):
-        for term in (Term(4000, 60, 200.0), Term(4002, 60, 200.0), Term(4002, 99, 200.0)):
+        for term in (Term(4000, 60, 200.5), Term(4002, 60, 200.5), Term(4002, 99, 200.5)):
             self.roll.put(ANA, term)
-            ana, bob = self.call(150.5).line().split(b'{"ip": ')[1:]
+            self.lines.drop("CIC")
+            ana, bob = self.call(151).line().split(b'{"ip": ')[1:]
             expected = (
                 b'"port": %d, "name": "ana", "namespace": "CIC", "ttl": %d, "expires_in": 49}'
             )
@@ -40,20 +44,27 @@ class RollTests(SynchronousTestCase):
             self.assertIn(b"bob", bob)
 
     def test_a_refresh_writes_nothing_anew(self):
-        before = self.roll._templates[ANA]
+        before = self.roll._template
         self.roll.put(ANA, Term(4000, 60, 200.0))
-        self.assertIs(self.roll._templates[ANA], before)
+        self.assertIs(self.roll._template, before)
 
     def test_several_rolls_are_called_one_after_the_other(self):
         other = Roll()
         other.put(Key("::1", "lab", "eve"), Term(4002, 10, 105.0))
         self.assertEqual(
-            RollCall([other, self.roll], 100.0).peers,
+            RollCall([other, self.roll], 100, self.lines, None).peers,
             [
                 Listed("::1", 4002, "eve", "lab", 10, 5),
                 Listed("10.0.0.1", 4000, "ana", "CIC", 60, 60),
                 Listed("127.0.0.2", 4001, "bob", "CIC", 30, 30),
             ],
+        )
+
+    def test_a_line_is_written_once_a_second(self):
+        line = self.call().line()
+        self.assertIs(self.call().line(), line)
+        self.assertEqual(
+            self.call(101).line(), line.replace(b'in": 60', b'in": 59').replace(b": 30}", b": 29}")
         )
 
     def test_loopback_is_there_until_the_last_such_peer_is_gone(self):
