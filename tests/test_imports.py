@@ -48,7 +48,7 @@ SANS_IO = {
         f"rendezvous.{name}"
         for name in (
             *("messages", "replies", "answers", "listing", "roll", "registry", "limits", "errors"),
-            *("answering", "tally", "proxy_header", "lines"),
+            *("answering", "tally", "proxy_header", "lines", "strict"),
         )
     ),
 }

@@ -23,6 +23,7 @@ from p2pchat.rendezvous.messages import (
     parse_request,
 )
 from p2pchat.rendezvous.registry import Registry, RegistryFullError, RegistryUnavailableError
+from p2pchat.rendezvous.strict import read_request
 
 
 class Asker(NamedTuple):
@@ -53,7 +54,7 @@ async def answer(registry: Registry, line: bytes, asker: Asker) -> Answer:
 
     Raises nothing of its own; what the registry raises that is no answer passes through.
     """
-    request = parse_request(line)
+    request = read_request(line) or parse_request(line)
     try:
         return Answer(request.kind, "ok", await _comply(registry, request, asker))
     except _Declined as declined:
