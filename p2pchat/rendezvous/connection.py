@@ -14,7 +14,6 @@ from typing import Protocol as Interface
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
-    IDelayedCall,
     IHalfCloseableProtocol,
     IReactorTime,
     ITCPTransport,
@@ -26,6 +25,7 @@ from zope.interface import implementer
 
 from p2pchat.rendezvous import replies
 from p2pchat.rendezvous.answering import Answer, Asker, answer
+from p2pchat.rendezvous.deadlines import Deadlines
 from p2pchat.rendezvous.limits import Limiter, ServerLimits, Verdict
 from p2pchat.rendezvous.messages import NO_KIND
 from p2pchat.rendezvous.registry import Registry
@@ -40,6 +40,11 @@ class Server(Interface):
     limits: ServerLimits
     limiter: Limiter
     tally: Tally
+    # until the whole request has come, until its reply is taken, and until one to a request that is
+    # still coming is
+    request_deadlines: "Deadlines[RendezvousProtocol]"
+    reply_deadlines: "Deadlines[RendezvousProtocol]"
+    linger_deadlines: "Deadlines[RendezvousProtocol]"
 
     def refusal(self, ip: str, port: int, verdict: Verdict) -> bytes:
         """Return what a connection is told that comes too often; nothing the first time."""
@@ -67,12 +72,12 @@ class RendezvousProtocol(Protocol):
         self._reading = True
         self._complete = False
         self._admitted = False
-        self._deadline: IDelayedCall | None = None
+        self._deadlines = server.request_deadlines
         self._completed_at = 0.0
         self._answering: Deferred[Answer] | None = None
 
     def connectionMade(self) -> None:
-        self._set_deadline(self._server.limits.request_time)
+        self._deadlines.begin(self)
         self._server.limiter.judge(self.ip, self._judged)
 
     def dataReceived(self, data: bytes) -> None:
@@ -98,9 +103,7 @@ class RendezvousProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._reading = False
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._deadlines.end(self)
         if self._answering is not None:
             self._answering.cancel()
         self._server.closed(self)
@@ -128,7 +131,7 @@ class RendezvousProtocol(Protocol):
 
     def _answer(self) -> None:
         self._reading = False
-        self._set_deadline(self._server.limits.reply_time)
+        self._set_deadline(self._server.reply_deadlines)
         line = bytes(self._received).partition(b"\n")[0]
         asking = answer(self._server.registry, line, Asker(self.ip, self._own_address))
         try:
@@ -163,21 +166,18 @@ class RendezvousProtocol(Protocol):
         # Closing while the client is still sending would reset the connection, and the reply might
         # be lost with it: so only our side ends, and the client is read and ignored for a while.
         self._reading = False
-        self._set_deadline(self._server.limits.linger_time)
+        self._set_deadline(self._server.linger_deadlines)
         if line:
             self.transport.write(line)
         self.transport.loseWriteConnection()
 
-    def _set_deadline(self, seconds: float) -> None:
-        if self._deadline is not None and seconds >= self._server.limits.request_time:
-            self._deadline.reset(seconds)  # to put a timer off is cheaper than to make another
-            return
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = self._server.clock.callLater(seconds, self._expired)
+    def _set_deadline(self, deadlines: "Deadlines[RendezvousProtocol]") -> None:
+        self._deadlines.end(self)
+        self._deadlines = deadlines
+        deadlines.begin(self)
 
-    def _expired(self) -> None:
-        self._deadline = None
+    def expired(self) -> None:
+        """Its time for what it is at is over."""
         if self._reading:
             self._server.tally.requests[NO_KIND, "timeout"] += 1
             self._refuse(replies.too_late())
@@ -187,5 +187,4 @@ class RendezvousProtocol(Protocol):
 
 def plain(host: str) -> str:
     """Write an address of IPv4 as such: a socket for both families gives it as one of IPv6."""
-    mapped = host.removeprefix("::ffff:")
-    return mapped if "." in mapped else host
+    return host[7:] if host.startswith("::ffff:") and "." in host else host

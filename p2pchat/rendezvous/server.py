@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from p2pchat.rendezvous import replies
 from p2pchat.rendezvous.answering import Answer
 from p2pchat.rendezvous.connection import RendezvousProtocol, plain
+from p2pchat.rendezvous.deadlines import Deadlines
 from p2pchat.rendezvous.limits import (
     DEFAULT_LIMITS,
     Limiter,
@@ -46,6 +47,9 @@ class RendezvousFactory(ServerFactory):
         self.registry = registry
         self.limits = limits
         self.tally = Tally()
+        self.request_deadlines = self._deadlines(limits.request_time)
+        self.reply_deadlines = self._deadlines(limits.reply_time)
+        self.linger_deadlines = self._deadlines(limits.linger_time)
         self._open: dict[str, set[RendezvousProtocol]] = {}
         self._connections = 0
         self._leaving: Deferred[None] | None = None
@@ -135,6 +139,9 @@ class RendezvousFactory(ServerFactory):
         """Nobody listens any more: drop whoever is still connected, unless they may finish."""
         if self._leaving is None:
             self.drop()
+
+    def _deadlines(self, seconds: float) -> Deadlines[RendezvousProtocol]:
+        return Deadlines(self.clock, seconds, RendezvousProtocol.expired)
 
     def _protocols(self) -> list[RendezvousProtocol]:
         return [protocol for siblings in self._open.values() for protocol in siblings]
