@@ -12,6 +12,7 @@ from p2pchat.errors import P2PChatError
 from p2pchat.events import Level
 from p2pchat.logs import Logs, has_log
 from p2pchat.ports import METRICS_BACKLOG, open_port, take_port
+from p2pchat.process import spare_collections
 from p2pchat.rendezvous.backends import make_backend
 from p2pchat.rendezvous.limits import ServerLimits
 from p2pchat.rendezvous.server import RendezvousFactory
@@ -46,9 +47,11 @@ class ServerService(MultiService):
 def makeService(options: Options) -> MultiService:
     """Build the service that twistd runs."""
     try:
-        return _make_service(options)
+        service = _make_service(options)
     except P2PChatError as error:
         raise SystemExit(f"{NAME}: {error}") from error
+    spare_collections()
+    return service
 
 
 def _make_service(options: Options) -> ServerService:
