@@ -48,6 +48,9 @@ class Verdict(NamedTuple):
     blocked_for: float = 0.0
 
 
+_ADMITTED = Verdict(True)
+
+
 class Limiter(Protocol):
     """Decides which connections are served, by how often their IP connects."""
 
@@ -111,15 +114,17 @@ class RateLimiter:
             source.window.clear()
             return Verdict(False)
         source.window.add(now)
-        return Verdict(True)
+        return _ADMITTED
 
     def _source(self, ip: str, now: float) -> _Source:
         source = self._sources.get(ip)
         if source is None:
             source = self._sources[ip] = _Source(SlidingWindow(self._limit, self._span))
-        self._sources.move_to_end(ip)
-        source.seen_at = now
-        self._forget(now)
+            source.seen_at = now
+            self._forget(now)
+        else:
+            self._sources.move_to_end(ip)
+            source.seen_at = now
         return source
 
     def _forget(self, now: float) -> None:

@@ -94,7 +94,7 @@ class MemoryRegistry:
         self._size = 0
         # When the last one was registered.
         self._latest = -inf
-        # One item for each registration made; those replaced since are passed over.
+        # For each registration an item that is due when it expires or before; it is put off then.
         self._expiries: list[tuple[float, Key]] = []
 
     async def open(self) -> None:
@@ -156,12 +156,14 @@ class MemoryRegistry:
         return term is not None and key.namespace == namespace and port in (None, term.port)
 
     def _put(self, key: Key, term: Term) -> None:
-        if self._term(key) is None:
+        old = self._term(key)
+        if old is None:
             self._add(key)
         self._rolls[key.namespace].put(key, term)
         self._lines.drop(key.namespace)
         self._latest = max(self._latest, term.expires_at - term.ttl)
-        self._expect(key, term)
+        if old is None or term.expires_at < old.expires_at:
+            self._expect(key, term)
 
     def _add(self, key: Key) -> None:
         of_ip = self._by_ip.get(key.ip, ())
@@ -173,7 +175,7 @@ class MemoryRegistry:
 
     def _expect(self, key: Key, term: Term) -> None:
         heappush(self._expiries, (term.expires_at, key))
-        # One who registers again and again must not make the heap grow without end.
+        # One who comes and goes again and again must not make the heap grow without end.
         if len(self._expiries) > 2 * self._size + _HEAP_SLACK:
             self._expiries = [(term.expires_at, key) for key, term in self._everything()]
             heapify(self._expiries)
@@ -183,8 +185,12 @@ class MemoryRegistry:
         while self._expiries and self._expiries[0][0] <= now:
             _, key = heappop(self._expiries)
             term = self._term(key)
-            if term is not None and term.expires_at <= now:
+            if term is None:
+                continue
+            if term.expires_at <= now:
                 self._remove(key)
+            else:
+                self._expect(key, term)
         return now
 
     def _remove(self, key: Key) -> None:

@@ -54,8 +54,8 @@ class Roll:
         self.terms: dict[Key, Term] = {}
         # In the same order, or None if they have to be made anew when they are asked for: the
         # entries in one template, and the seconds of the clock in which they expire.
-        self._template: bytearray | None = bytearray()
-        self._ends: list[int] | None = []
+        self._template: bytearray | None = None
+        self._ends: list[int] | None = None
         self._loopbacks = 0
 
     @property
@@ -103,9 +103,7 @@ class Roll:
         if self._ends is not None:
             self._ends.append(floor(term.expires_at))
         if self._template is not None:
-            if self._template:
-                self._template += b", "
-            self._template += _template(key, term)
+            self._template += (b", " if self._template else b"") + _template(key, term)
 
 
 def _template(key: Key, term: Term) -> bytes:

@@ -97,6 +97,25 @@ class MemoryRegistryTests(SynchronousTestCase):
         self.assertLess(len(self.registry._expiries), 2000)
         self.assertEqual(len(result_of(self.registry.find(None)).peers), 1)
 
+    def test_who_comes_and_goes_for_ever_leaves_nothing_behind(self):
+        for _ in range(10_000):
+            self.register("ana", 4000, 86400)
+            result_of(self.registry.unregister("10.0.0.1", "CIC", "ana", None))
+            self.clock.advance(1)
+        self.assertLess(len(self.registry._expiries), 2000)
+
+    def test_to_register_again_costs_no_memory_and_may_shorten_the_time(self):
+        for ttl in (5, 60, 60, 7):
+            self.register("ana", 4000, ttl)
+        self.assertEqual(len(self.registry._expiries), 2)
+        self.clock.advance(6.5)
+        self.assertEqual(len(result_of(self.registry.find(None)).peers), 1)
+        self.clock.advance(0.5)
+        self.assertEqual(result_of(self.registry.find(None)).peers, [])
+        self.clock.advance(60)
+        self.assertEqual(result_of(self.registry.find(None)).peers, [])
+        self.assertEqual(self.registry._expiries, [])
+
     def test_who_came_and_went_leaves_nothing_behind(self):
         for number in range(100):
             ip, namespace = f"10.0.0.{number}", f"lab{number}"
