@@ -105,7 +105,7 @@ class MemoryRegistry:
 
     async def register(self, ip: str, registration: Register) -> None:
         now = self._drop_expired()
-        key = shared_key(ip, registration.namespace, registration.name)
+        key = Key(ip, registration.namespace, registration.name)
         term = Term(registration.port, registration.ttl, now + registration.ttl)
         self._put(key, term)
         self._changed(key, term)
@@ -158,19 +158,21 @@ class MemoryRegistry:
     def _put(self, key: Key, term: Term) -> None:
         old = self._term(key)
         if old is None:
-            self._add(key)
-        self._rolls[key.namespace].put(key, term)
+            key = shared_key(*key)
+            self._add(key, term)
+        else:
+            self._rolls[key.namespace].replace(key, old, term)
         self._lines.drop(key.namespace)
         self._latest = max(self._latest, term.expires_at - term.ttl)
         if old is None or term.expires_at < old.expires_at:
             self._expect(key, term)
 
-    def _add(self, key: Key) -> None:
+    def _add(self, key: Key, term: Term) -> None:
         of_ip = self._by_ip.get(key.ip, ())
         if self._size >= self._max_entries or len(of_ip) >= self._max_per_ip:
             raise RegistryFullError("there is no room for another registration")
         self._by_ip.setdefault(key.ip, set()).add(key)
-        self._rolls.setdefault(key.namespace, Roll())
+        self._rolls.setdefault(key.namespace, Roll()).add(key, term)
         self._size += 1
 
     def _expect(self, key: Key, term: Term) -> None:

@@ -63,16 +63,20 @@ class Roll:
         """Whether anybody registered from this machine."""
         return self._loopbacks > 0
 
-    def put(self, key: Key, term: Term) -> None:
-        """Add a registration, or replace its term."""
-        old = self.terms.get(key)
+    def add(self, key: Key, term: Term) -> None:
+        """Add a registration, which must not be there."""
         self.terms[key] = term
-        if old is None:
-            self._loopbacks += is_loopback(key.ip)
-            self._append(key, term)
-            return
+        self._loopbacks += is_loopback(key.ip)
+        if self._ends is not None:
+            self._ends.append(floor(term.expires_at))
+        if self._template is not None:
+            self._template += (b", " if self._template else b"") + _template(key, term)
+
+    def replace(self, key: Key, old: Term, term: Term) -> None:
+        """Replace the old term of a registration."""
+        self.terms[key] = term
         self._ends = None
-        if old[:2] != term[:2]:
+        if old.port != term.port or old.ttl != term.ttl:
             self._template = None  # when refreshed, as most are, its text is as it was
 
     def remove(self, key: Key) -> None:
@@ -98,12 +102,6 @@ class Roll:
         if self._template is None:
             self._template = bytearray(b", ".join(starmap(_template, self.terms.items())))
         return replies.filled(self._template, self.left(second))
-
-    def _append(self, key: Key, term: Term) -> None:
-        if self._ends is not None:
-            self._ends.append(floor(term.expires_at))
-        if self._template is not None:
-            self._template += (b", " if self._template else b"") + _template(key, term)
 
 
 def _template(key: Key, term: Term) -> bytes:

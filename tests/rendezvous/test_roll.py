@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.rendezvous import replies
 from p2pchat.rendezvous.lines import Lines
 from p2pchat.rendezvous.replies import Listed
 from p2pchat.rendezvous.roll import Key, Roll, RollCall, Term, shared_key
@@ -25,8 +26,11 @@ class RollTests(SynchronousTestCase):
     def setUp(self):
         self.lines = Lines(1000)
         self.roll = Roll()
-        self.roll.put(ANA, Term(4000, 60, 160.0))
-        self.roll.put(BOB, Term(4001, 30, 130.0))
+        self.roll.add(ANA, Term(4000, 60, 160.0))
+        self.roll.add(BOB, Term(4001, 30, 130.0))
+
+    def put(self, key, term):
+        self.roll.replace(key, self.roll.terms[key], term)
 
     def call(self, second=100):
         self.lines.begin(second)
@@ -34,7 +38,7 @@ class RollTests(SynchronousTestCase):
 
     def test_who_registers_again_keeps_his_place(self):
         for term in (Term(4000, 60, 200.5), Term(4002, 60, 200.5), Term(4002, 99, 200.5)):
-            self.roll.put(ANA, term)
+            self.put(ANA, term)
             self.lines.drop("CIC")
             ana, bob = self.call(151).line().split(b'{"ip": ')[1:]
             expected = (
@@ -44,13 +48,25 @@ class RollTests(SynchronousTestCase):
             self.assertIn(b"bob", bob)
 
     def test_a_refresh_writes_nothing_anew(self):
+        self.call().line()
         before = self.roll._template
-        self.roll.put(ANA, Term(4000, 60, 200.0))
+        self.put(ANA, Term(4000, 60, 200.0))
+        self.assertIsNotNone(before)
         self.assertIs(self.roll._template, before)
+
+    def test_who_comes_later_is_written_behind_the_others(self):
+        self.call().line()
+        before = self.roll._template
+        self.roll.add(Key("10.0.0.3", "CIC", "eve"), Term(4002, 10, 105.0))
+        self.assertIs(self.roll._template, before)
+        self.lines.drop("CIC")
+        call = self.call()
+        self.assertEqual([peer.name for peer in call.peers], ["ana", "bob", "eve"])
+        self.assertEqual(call.line(), replies.listing(call.peers))
 
     def test_several_rolls_are_called_one_after_the_other(self):
         other = Roll()
-        other.put(Key("::1", "lab", "eve"), Term(4002, 10, 105.0))
+        other.add(Key("::1", "lab", "eve"), Term(4002, 10, 105.0))
         self.assertEqual(
             RollCall([other, self.roll], 100, self.lines, None).peers,
             [
@@ -68,7 +84,7 @@ class RollTests(SynchronousTestCase):
         )
 
     def test_loopback_is_there_until_the_last_such_peer_is_gone(self):
-        self.roll.put(BOB, Term(4009, 30, 130.0))
+        self.put(BOB, Term(4009, 30, 130.0))
         self.assertTrue(self.call().has_loopback)
         self.roll.remove(BOB)
         self.assertFalse(self.call().has_loopback)
