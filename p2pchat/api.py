@@ -97,6 +97,13 @@ class ArchivedChat(msgspec.Struct, frozen=True):
     ours: bool
 
 
+class KernelInfo(msgspec.Struct, frozen=True):
+    """What computes MD5s for the archive, and how many tries a second one thread can make of it."""
+
+    name: str
+    rate: float
+
+
 class ArchiveInfo(msgspec.Struct, frozen=True):
     """The archive at a glance.
 
@@ -116,6 +123,7 @@ class ArchiveInfo(msgspec.Struct, frozen=True):
     chats: list[ChatInfo]
     mining: bool
     rate: float
+    kernel: KernelInfo
     loading: bool
     place: str = ""
     trouble: str = ""

@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pchat.archive.kernel import TRIES_A_LOOK, search
+from p2pchat.archive.kernel import ALIGNMENT, CODES, search
 
 #: Codes between the starts of two threads: more than anybody will ever try.
 _SHARE = 1 << 56
@@ -27,12 +27,17 @@ class _Search:
     def __init__(self, clock: IReactorTime) -> None:
         self.over = Event()
         self.began = clock.seconds()
-        self.looks = 0
+        self.threads = 0
 
-    def look(self) -> bool:
-        """Count the tries, and tell whether to stop."""
-        self.looks += 1
-        return self.over.is_set()
+    def run(self, prefix: bytes, first: int) -> tuple[bytes, int] | None:
+        """Search in this thread; return a code, and how many all threads have tried about."""
+        self.threads += 1
+        code = search(prefix, self.over.is_set, first)
+        if code is None:
+            return None
+        # the threads that have begun are about as far as this one
+        tries = int.from_bytes(code, "big") - first // ALIGNMENT * ALIGNMENT + 1
+        return code, tries % CODES * self.threads
 
 
 class Miner:
@@ -65,7 +70,7 @@ class Miner:
         pool = self._reactor.getThreadPool()
         for number in range(self._threads):
             first = start + number * _SHARE
-            running = deferToThreadPool(self._reactor, pool, search, prefix, current.look, first)
+            running = deferToThreadPool(self._reactor, pool, current.run, prefix, first)
             self._ending.add(running)
             running.addCallback(partial(self._ended, current, found))
             running.addErrback(self._failed, current)
@@ -86,13 +91,18 @@ class Miner:
             running.chainDeferred(waiting[-1])
         return gatherResults(waiting).addCallback(lambda _: None)
 
-    def _ended(self, search: _Search, found: Callable[[bytes], None], code: bytes | None) -> None:
-        if search is not self._search or code is None:
+    def _ended(
+        self,
+        search: _Search,
+        found: Callable[[bytes], None],
+        result: tuple[bytes, int] | None,
+    ) -> None:
+        if search is not self._search or result is None:
             return
         search.over.set()
         self._search = None
-        # each thread that has begun is on average in the middle of what lies between two looks
-        self._tries += (search.looks - min(search.looks, self._threads) / 2) * TRIES_A_LOOK
+        code, tries = result
+        self._tries += tries
         self._seconds += self._clock.seconds() - search.began
         found(code)
 

@@ -14,7 +14,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from p2pchat.api import ArchivedChat, ArchiveInfo, ChatInfo, Verification
+from p2pchat.api import ArchivedChat, ArchiveInfo, ChatInfo, KernelInfo, Verification
+from p2pchat.archive import kernel
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.incoming import Incoming
 from p2pchat.archive.keeper import Keeper
@@ -183,6 +184,7 @@ class ArchiveService(MultiService):
             chats=[chat.info() for chat in self._own],
             mining=self._mining.active,
             rate=self._mining.rate,
+            kernel=KernelInfo(kernel.name(), kernel.rate()),
             loading=not (self._loaded or self._trouble),
             place=self._place(),
             trouble=self._trouble or self._keeper.trouble,

@@ -35,6 +35,7 @@ def archive_lines(info: ArchiveInfo) -> list[str]:
         f"{plural(info.height, 'chat')}, {data_size(info.size)} of {data_size(info.limit)}{tip}",
         _place(info),
         _mining_line(info),
+        f"computed by {_kernel(info)}",
         *_chat_lines(info.chats),
         _peers_line(info),
         *_peer_table(info.peers),
@@ -53,7 +54,10 @@ def _glance(info: ArchiveInfo) -> list[str]:
     height = f"{plural(info.height, 'chat')}{loading}"
     peers = plural(len(info.peers), "peer")
     waiting = plural(_waiting(info), "chat")
-    line = f"archive: {height}, {peers}; under way: {waiting}; {_place(info)}{_trouble(info)}"
+    line = (
+        f"archive: {height}, {peers}; under way: {waiting}; {_place(info)}; "
+        f"{_kernel(info)}{_trouble(info)}"
+    )
     paused = [peer for peer in info.peers if peer.paused]
     return [line, _paused_line(paused)] if paused else [line]
 
@@ -90,6 +94,10 @@ def _mining_line(info: ArchiveInfo) -> str:
     if not info.rate:
         return f"{now}; the rate is not known yet"
     return f"{now}; {figure(info.rate)} tries/s, so a chat takes {timed(TRIES_A_CHAT / info.rate)}"
+
+
+def _kernel(info: ArchiveInfo) -> str:
+    return f"{info.kernel.name}: {figure(info.kernel.rate)} tries/s a thread"
 
 
 def _chat_lines(chats: list[ChatInfo]) -> list[str]:

@@ -65,8 +65,8 @@ def wire(archive: Archive) -> bytes:
 
 
 @cache
-def _code(prefix: bytes, mark: bytes, limit: bytes) -> bytes:
-    """Mine, once for each `limit` that digests have to stay below: tests may ask for less."""
+def _code(prefix: bytes, mark: bytes, zeros: int) -> bytes:
+    """Mine, once for each number of zero bytes that digests begin with: tests may ask for less."""
     start = int.from_bytes(mark + bytes(CODE_SIZE - len(mark)), "big")
     code = kernel.search(prefix, lambda: False, start)
     assert code is not None
@@ -77,7 +77,7 @@ def mined(archive: Archive, *texts: bytes, mark: bytes = b"") -> Archive:
     """Return the archive with a chat for each text on top; their codes begin with mark."""
     for text in texts:
         prefix = archive.prefix_for(text)
-        code = _code(prefix, mark, kernel._LIMIT)
+        code = _code(prefix, mark, kernel._zeros)
         record = head(text) + code + md5(prefix + code, usedforsecurity=False).digest()
         archive = archive.appended(record, [archive.size + len(record)])
     return archive

@@ -15,9 +15,6 @@ from p2pchat.archive.replica import Change, Replica
 
 LIMIT = 1 << 20
 
-#: Below this an MD5 begins with one zero byte.
-EASY_LIMIT = b"\1"
-
 #: What chats begin their codes with that are nobody's own.
 FOREIGN = bytes(MARK_SIZE)
 
@@ -25,17 +22,17 @@ FOREIGN = bytes(MARK_SIZE)
 @contextmanager
 def easy_proof() -> Iterator[None]:
     """Let one zero byte be proof enough: a chat takes 256 tries instead of 65,536."""
-    with patch.object(kernel, "_LIMIT", EASY_LIMIT), patch.object(replica, "PROOF", b"\0"):
+    with patch.object(kernel, "_zeros", 1), patch.object(replica, "PROOF", b"\0"):
         yield
 
 
 def code_for(prefix: bytes, start: int) -> bytes:
     """Return the code that a search from start on finds."""
-    return _code_for(prefix, start, kernel._LIMIT)
+    return _code_for(prefix, start, kernel._zeros)
 
 
 @cache
-def _code_for(prefix: bytes, start: int, limit: bytes) -> bytes:
+def _code_for(prefix: bytes, start: int, zeros: int) -> bytes:
     code = kernel.search(prefix, lambda: False, start)
     assert code is not None
     return code

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.archive import kernel
-from p2pchat.archive.kernel import TRIES_A_LOOK, first_invalid, search
+from p2pchat.archive.kernel import ALIGNMENT, CODES, first_invalid, python, search
+from p2pchat.archive.kernel.choice import kernels
 from tests.archive.examples import (
     EXAMPLE,
     THOUSAND,
@@ -21,7 +22,7 @@ from tests.archive.examples import (
     long_texts,
 )
 
-_CODES = 1 << 128
+KERNELS = kernels()
 
 
 class Looks:
@@ -42,13 +43,21 @@ def fits(prefix: bytes, code: bytes) -> bool:
 
 class Searching(SynchronousTestCase):
     def check(self, prefix: bytes, start: int = 0) -> bytes:
-        looks = Looks()
-        code = search(prefix, looks, start)
-        assert code is not None
+        """Return the code that all kernels find, and that fits."""
+        codes = {self.found_by(searching, prefix, start) for searching in KERNELS}
+        self.assertEqual(len(codes), 1)
+        [code] = codes
         self.assertEqual(len(code), 16)
         self.assertTrue(fits(prefix, code))
-        tries = (int.from_bytes(code, "big") - start // TRIES_A_LOOK * TRIES_A_LOOK) % _CODES
-        self.assertEqual(looks.count, tries // TRIES_A_LOOK + 1)
+        return code
+
+    def found_by(self, searching: Any, prefix: bytes, start: int) -> bytes:
+        looks = Looks()
+        self.patch(kernel, "_kernel", searching)
+        code = search(prefix, looks, start)
+        assert code is not None
+        tries = (int.from_bytes(code, "big") - start // ALIGNMENT * ALIGNMENT) % CODES
+        self.assertEqual(looks.count, tries // kernel.tries_a_look() + 1, searching.name)
         return code
 
     def test_prefixes_around_the_edges_of_a_block(self) -> None:
@@ -56,7 +65,7 @@ class Searching(SynchronousTestCase):
             self.check(bytes(length % 251 for _ in range(length)))
 
     @settings(deadline=None, max_examples=20)
-    @given(st.integers(0, 6000), st.binary(min_size=1, max_size=64), st.integers(0, _CODES - 1))
+    @given(st.integers(0, 6000), st.binary(min_size=1, max_size=64), st.integers(0, CODES - 1))
     def test_any_prefix_and_any_start(self, length: int, unit: bytes, start: int) -> None:
         self.check((unit * length)[:length], start)
 
@@ -65,7 +74,7 @@ class Searching(SynchronousTestCase):
             self.check(THOUSAND.truncated(height).prefix_for(b"the next one"))
 
     def test_the_same_start_gives_the_same_code_and_another_one_another(self) -> None:
-        codes = [search(b"prefix", Looks(), start) for start in (0, 0, 1 << 90, 1 << 90)]
+        codes = [self.check(b"prefix", start) for start in (0, 0, 1 << 90, 1 << 90)]
         self.assertEqual(codes[0], codes[1])
         self.assertEqual(codes[2], codes[3])
         self.assertNotEqual(codes[0], codes[2])
@@ -82,24 +91,32 @@ class Searching(SynchronousTestCase):
 
     def test_a_start_is_rounded_down_so_that_one_before_it_may_be_found(self) -> None:
         code = self.check(b"prefix")
-        last = int.from_bytes(code, "big") | (TRIES_A_LOOK - 1)
+        last = int.from_bytes(code, "big") | (ALIGNMENT - 1)
         self.assertGreater(last.to_bytes(16, "big"), code)
         self.assertEqual(self.check(b"prefix", last), code)
 
     def test_behind_the_last_code_comes_the_first(self) -> None:
-        looks = Looks()
-        self.assertEqual(search(b"prefix", looks, _CODES - 1), search(b"prefix", Looks(), 0))
-        self.assertGreater(looks.count, 1)
+        for prefix in (b"prefix", b"p" * 49, b"p" * 60):
+            self.assertEqual(self.check(prefix, CODES - 1), self.check(prefix))
 
     def test_it_stops_when_it_is_told_and_then_has_no_code(self) -> None:
-        code = self.check(b"prefix 3")
-        needed = int.from_bytes(code, "big") // TRIES_A_LOOK + 1
-        self.assertGreater(needed, 2)
-        for limit in (0, 1, needed - 1):
-            looks = Looks(limit)
-            self.assertIsNone(search(b"prefix 3", looks))
-            self.assertEqual(looks.count, limit + 1)
-        self.assertEqual(search(b"prefix 3", Looks(needed)), code)
+        for searching in KERNELS:
+            self.patch(kernel, "_kernel", searching)
+            prefix, needed = self.one_that_takes_looks()
+            for limit in (0, 1, needed - 1):
+                looks = Looks(limit)
+                self.assertIsNone(search(prefix, looks))
+                self.assertEqual(looks.count, limit + 1)
+            self.assertEqual(search(prefix, Looks(needed)), search(prefix, Looks()))
+
+    def one_that_takes_looks(self) -> tuple[bytes, int]:
+        """Return a prefix for which more than two looks are needed, and how many."""
+        for number in range(1000):
+            looks = Looks()
+            search(b"prefix %d" % number, looks)
+            if looks.count > 2:
+                return b"prefix %d" % number, looks.count
+        raise AssertionError
 
 
 class Recorded:
@@ -127,9 +144,15 @@ class Verifying(SynchronousTestCase):
     def first_invalid(
         self, chats: list[bytes], start: int = 0, stop: int | None = None
     ) -> int | None:
+        """Return what all kernels find."""
         archive = joined(chats)
         stop = len(chats) if stop is None else stop
-        return first_invalid(archive.buffer, archive.offsets, start, stop)
+        found = set()
+        for verifying in KERNELS:
+            self.patch(kernel, "_kernel", verifying)
+            found.add(first_invalid(archive.buffer, archive.offsets, start, stop))
+        self.assertEqual(len(found), 1)
+        return found.pop()
 
     def test_published_archives_are_valid_and_so_is_what_we_mine(self) -> None:
         for archive in (EXAMPLE, THOUSAND, branch(0), branch(18), branch(990), long_texts()):
@@ -185,12 +208,14 @@ class Verifying(SynchronousTestCase):
         for chats in (chats_of(EXAMPLE), [bytes(33)]):
             buffer = bytearray(b"".join(chats))
             offsets = list(accumulate(map(len, chats), initial=0))
-            first_invalid(buffer, offsets, 0, len(chats))
-            buffer += b"more"
+            for verifying in KERNELS:
+                self.patch(kernel, "_kernel", verifying)
+                first_invalid(buffer, offsets, 0, len(chats))
+                buffer += b"more"
 
     def test_no_piece_is_so_long_that_hashing_it_gives_up_the_lock(self) -> None:
         sizes: list[int] = []
-        self.patch(kernel, "_md5", Recorded(sizes))
+        self.patch(python, "_md5", Recorded(sizes))
         self.assertIsNone(self.first_invalid(chats_of(long_texts())))
         self.assertLess(max(sizes), 2048)
         self.assertGreater(sum(sizes), 22 * 2048)
@@ -200,8 +225,10 @@ class Fallback(SynchronousTestCase):
     """The interpreter may have been built without an MD5 of its own."""
 
     def same(self, function: Callable[[], Any]) -> None:
+        self.patch(kernel, "_kernel", python.PythonKernel())
         ours = function()
-        self.patch(kernel, "_md5", hashlib.md5)
+        self.patch(python, "_md5", hashlib.md5)
+        self.assertEqual(kernel.name(), "hashlib.md5")
         self.assertEqual(function(), ours)
 
     def test_openssl_finds_the_same_code(self) -> None:

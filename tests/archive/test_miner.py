@@ -8,7 +8,6 @@ from twisted.python.threadable import isInIOThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from p2pchat.archive import kernel, miner
-from p2pchat.archive.kernel import TRIES_A_LOOK
 from p2pchat.archive.miner import Miner
 from tests.archive.mined import code_for, easy_proof
 from tests.archive.threads import ThreadedClock
@@ -27,6 +26,10 @@ class MinerCase(SynchronousTestCase):
 
     def search(self, prefix=PREFIX, start=0):
         self.miner.search(prefix, start, self.codes.append)
+
+    def tries(self):
+        """How many codes were tried from 0 on until the last one was found."""
+        return int.from_bytes(self.codes[-1], "big") + 1
 
     def replace_search(self, search):
         """Let another function search."""
@@ -106,7 +109,7 @@ class OneThreadTests(MinerCase):
         self.clock.advance(2)
         self.assertEqual(self.miner.rate, 0)
         self.clock.finish()
-        self.assertEqual(self.miner.rate, TRIES_A_LOOK / 2 / 2)
+        self.assertEqual(self.miner.rate, self.tries() / 2)
 
     def test_search_that_fails_is_logged_and_over(self):
         self.search(prefix=None)
@@ -172,7 +175,24 @@ class ThreeThreadsTests(MinerCase):
         self.search()
         self.clock.advance(2)
         self.clock.finish()
-        self.assertEqual(self.miner.rate, TRIES_A_LOOK / 2 / 2)
+        self.assertEqual(self.miner.rate, self.tries() / 2)
+        self.clock.finish_all()
+
+    def test_rate_counts_what_the_others_tried_meanwhile(self):
+        codes = []
+
+        def search(prefix, stop, start):
+            if not codes:
+                codes.append(7000)
+                self.clock.finish()  # a second thread, which ends within the first
+            return (start + 7000).to_bytes(16, "big")
+
+        self.replace_search(search)
+        self.search(start=10)
+        self.clock.advance(2)
+        self.clock.finish()
+        # from 10 on rounded down, and both threads
+        self.assertEqual(self.miner.rate, 7011 * 2 / 2)
         self.clock.finish_all()
 
     def test_one_that_fails_ends_all(self):
@@ -187,7 +207,7 @@ class RealThreadTests(TestCase):
     """On threads that run meanwhile."""
 
     async def test_stop_ends_threads_that_search(self):
-        self.patch(kernel, "_LIMIT", b"")
+        self.patch(kernel, "_zeros", 4)
         codes = []
         searching = Miner(reactor, 3)
         for _ in range(2):

@@ -144,7 +144,7 @@ class MiningTests(MiningCase):
     def test_search_that_failed_is_begun_again_at_the_next_occasion(self):
         with patch.object(miner, "search", side_effect=MemoryError):
             self.post("one")
-        self.clock.finish()
+            self.clock.finish()
         self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
         self.assertFalse(self.mining.active)
         self.mining.update()

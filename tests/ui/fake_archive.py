@@ -7,6 +7,7 @@ from p2pchat.api import (
     ArchiveInfo,
     ArchivePeerInfo,
     ChatInfo,
+    KernelInfo,
     Verification,
 )
 
@@ -44,6 +45,7 @@ def archive_info(**changes) -> ArchiveInfo:
         "chats": [],
         "mining": False,
         "rate": 0.0,
+        "kernel": KernelInfo("_md5", 2_621_440.0),
         "loading": False,
         **changes,
     }

@@ -35,6 +35,7 @@ DATA = {
     "chat of ours": api.ChatInfo,
     "archived chat": api.ArchivedChat,
     "archive at a glance": api.ArchiveInfo,
+    "kernel": api.KernelInfo,
     "archive peer": api.ArchivePeerInfo,
     "dialled host": archive_actions.Dialled,
     "asked": archive_actions.Asked,

@@ -41,7 +41,8 @@ class StatusTests(SynchronousTestCase):
             self.archive_part(archive_info(height=1, peers=PEERS[:1], port=0)),
             [
                 "archive: 1 chat, 1 peer; under way: 0 chats; not listening: "
-                "another program of this machine has the port, and is dialled"
+                "another program of this machine has the port, and is dialled; "
+                "_md5: 2.6 million tries/s a thread"
             ],
         )
         [line] = self.archive_part(archive_info(height=2, loading=True))
@@ -51,7 +52,8 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(
             self.archive_part(BUSY),
             [
-                "archive: 12 chats, 2 peers; under way: 2 chats; listening on 127.0.0.2:51511",
+                "archive: 12 chats, 2 peers; under way: 2 chats; listening on 127.0.0.2:51511; "
+                "_md5: 2.6 million tries/s a thread",
                 "archive: what these send is ignored for now, it was worth nothing: "
                 "192.0.2.8 (4 offences, 43 s to go)",
             ],
@@ -71,6 +73,7 @@ class ArchiveTests(SynchronousTestCase):
                 f"12 chats, 1.5 KiB of 64 MiB, tip {TIP}",
                 "listening on 127.0.0.2:51511",
                 "mining, 2 chats to go; 1.3 million tries/s, so a chat takes 0.05 s",
+                "computed by _md5: 2.6 million tries/s a thread",
                 "✓✓ ⛓ first (in the archive at height 11, confirmed by 2 peers)",
                 "↻ ⛓ second (displaced by a longer archive, mined again)",
                 "… ⛓ third (mining)",
@@ -89,6 +92,7 @@ class ArchiveTests(SynchronousTestCase):
                 "0 chats, 0 B of 64 MiB",
                 "not listening: another program of this machine has the port, and is dialled",
                 "not mining; the rate is not known yet",
+                "computed by _md5: 2.6 million tries/s a thread",
                 "0 peers; /connect HOST dials one",
             ],
         )

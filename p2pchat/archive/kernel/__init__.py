@@ -1,0 +1,69 @@
+"""The arithmetic of the archive: finding verification codes and checking them.
+
+Two functions are all that mining and verifying need. They are computed in C where that could be
+built, many MD5s at a time, and by the interpreter's MD5 otherwise; both find the same.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from p2pchat.archive.kernel.choice import choose
+from p2pchat.archive.kernel.seam import ALIGNMENT, CODES, Kernel
+from p2pchat.archive.record import PROOF
+
+__all__ = ["ALIGNMENT", "CODES", "first_invalid", "name", "rate", "search", "tries_a_look"]
+
+#: Which kernel is used, in the environment: `python`, or a number of lanes; else the fastest.
+VARIABLE = "P2PCHAT_KERNEL"
+
+_kernel: Kernel = choose(os.environ.get(VARIABLE, ""))
+
+#: How many zero bytes an MD5 has to begin with.
+_zeros = len(PROOF)
+
+#: More zero bytes than one look at the codes will find.
+_TOO_MANY = 4
+
+_measured: dict[str, float] = {}
+
+
+def search(prefix: bytes, stop: Callable[[], bool], start: int = 0) -> bytes | None:
+    """Look for a verification code behind prefix that makes the MD5 begin with two zero bytes.
+
+    Codes are tried upwards from `start`, rounded down to a multiple of ALIGNMENT; one in 65,536
+    fits. Returns None if stop() came true first; it is asked before each tries_a_look() tries.
+    """
+    return _kernel.search(prefix, stop, start // ALIGNMENT * ALIGNMENT, _zeros)
+
+
+def first_invalid(
+    buffer: bytes | bytearray, offsets: Sequence[int], start: int, stop: int
+) -> int | None:
+    """Return the index of the first chat from start to before stop that is not valid, if any.
+
+    `offsets` tell where each chat begins in buffer, and where the last one ends. Buffer must not be
+    resized meanwhile.
+    """
+    return _kernel.first_invalid(buffer, offsets, start, stop, _zeros)
+
+
+def tries_a_look() -> int:
+    """Return how many codes are tried between two looks at whether to stop: 1 to 4 ms."""
+    return _kernel.tries_a_look
+
+
+def name() -> str:
+    """Return what computes, for people."""
+    return _kernel.name
+
+
+def rate(clock: Callable[[], float] = time.perf_counter) -> float:
+    """Return how many tries a second a thread can make; measured once, in a few milliseconds."""
+    kernel = _kernel
+    if kernel.name not in _measured:
+        looks = iter((False, True))
+        began = clock()
+        kernel.search(b"", lambda: next(looks), 0, _TOO_MANY)
+        _measured[kernel.name] = kernel.tries_a_look / (clock() - began)
+    return _measured[kernel.name]
