@@ -5,7 +5,7 @@ from typing import Any
 
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import BaseError
+from setuptools.errors import BaseError, CCompilerError, CompileError
 
 WITHOUT = "p2pchat: built without the C kernel ({}); the archive is mined and verified by hashlib"
 
@@ -16,11 +16,8 @@ class BuildIfPossible(build_ext):
     def build_extension(self, ext: Any) -> None:
         try:
             super().build_extension(ext)
-        except (BaseError, OSError) as error:
-            print(WITHOUT.format(error), file=sys.stderr)
-
-    def get_outputs(self) -> list[str]:
-        return []
+        except (BaseError, CCompilerError, CompileError, OSError):
+            print(WITHOUT.format("no compiler, or not one for it"), file=sys.stderr)
 
 
 def kernel() -> dict[str, Any]:
