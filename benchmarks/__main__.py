@@ -10,6 +10,7 @@ import msgspec
 from benchmarks import (
     archive_adopt,
     archive_answers,
+    archive_kernel,
     archive_memory,
     archive_mine,
     archive_ticker,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "ready": ready.measure,
     "verify": archive_verify.measure,
     "adopt": archive_adopt.measure,
+    "kernel": archive_kernel.measure,
     "mine": archive_mine.measure,
     "ticker": archive_ticker.measure,
     "memory": archive_memory.measure,
@@ -51,7 +53,7 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
 #: Names that stand for several.
 GROUPS = {
     "chat": ("burst", "links", "ping", "ready"),
-    "archive": ("verify", "adopt", "mine", "ticker", "memory", "answers"),
+    "archive": ("verify", "adopt", "kernel", "mine", "ticker", "memory", "answers"),
     "history": ("keep", "million"),
     "rendezvous": ("requests", "growth", "slow", "redis"),
 }

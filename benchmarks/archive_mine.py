@@ -55,7 +55,7 @@ def _mine_and_try(prefix: bytes) -> tuple[float, ...]:
     started = time.process_time()
     tries = _mine(prefix)
     ours = time.process_time() - started
-    return tries, ours, *(_try(md5, prefix, tries) for md5 in (hashlib.md5, _builtin_md5()))
+    return tries, ours, *(_try(md5, prefix, tries) for md5 in (hashlib.md5, builtin_md5()))
 
 
 def _mine(prefix: bytes) -> int:
@@ -76,7 +76,7 @@ def _try(md5: Any, prefix: bytes, tries: int) -> float:
     return time.process_time() - started
 
 
-def _builtin_md5() -> Any:
+def builtin_md5() -> Any:
     """Return the interpreter's own MD5, which copies a state faster; OpenSSL's if there is none."""
     try:
         return import_module("_md5").md5
