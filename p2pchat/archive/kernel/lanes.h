@@ -61,17 +61,25 @@ static TARGET void NAMED(take_)(struct NAMED(run) *run, const uint8_t *block, un
     }
 }
 
+/* Return which of 256 numbers is the first that is zero, or -1; in `any` are bits if there is one. */
+static inline TARGET int NAMED(first_zero_)(const VECTOR numbers[RUN / LANES], VECTOR any)
+{
+    uint32_t found = 0;
+    for (unsigned lane = 0; lane < LANES; lane++)
+        found |= any[lane];
+    for (int at = 0; found && at < RUN; at++)
+        if (numbers[at / LANES][at % LANES] == 0)
+            return at;
+    return -1;
+}
+
 /* Try 256 codes; return the last byte of the first one that fits, or -1. */
 static TARGET int NAMED(try_)(struct NAMED(run) *run)
 {
     VECTOR(*const x)[64] = run->x;
     const uint32_t *const padding = run->padding, *const state = run->state;
     const unsigned word = run->word;
-    union {
-        VECTOR vectors[RUN / LANES];
-        uint32_t numbers[RUN];
-    } missing;
-    VECTOR any = {0}, byte[2], varied[4];
+    VECTOR missing[RUN / LANES], any = {0}, byte[2], varied[4];
     uint32_t parts[4];
     for (unsigned lane = 0; lane < LANES; lane++)
         byte[0][lane] = lane << run->shift;
@@ -102,17 +110,11 @@ static TARGET int NAMED(try_)(struct NAMED(run) *run)
             first0 = first1 = (VECTOR){0} + state[0];
             ROUND_4_FOR_A(ADD_SUM)
         }
-        missing.vectors[at] = (a0 + first0) & run->mask;
-        missing.vectors[at + 1] = (a1 + first1) & run->mask;
-        any |= (VECTOR)(missing.vectors[at] == 0) | (VECTOR)(missing.vectors[at + 1] == 0);
+        missing[at] = (a0 + first0) & run->mask;
+        missing[at + 1] = (a1 + first1) & run->mask;
+        any |= (VECTOR)(missing[at] == 0) | (VECTOR)(missing[at + 1] == 0);
     }
-    uint32_t found = 0;
-    for (unsigned lane = 0; lane < LANES; lane++)
-        found |= any[lane];
-    for (int last = 0; found && last < RUN; last++)
-        if (missing.numbers[last] == 0)
-            return last;
-    return -1;
+    return NAMED(first_zero_)(missing, any);
 }
 
 static TARGET int NAMED(search_)(const struct md5_window *window, uint8_t *code, uint64_t tries,
