@@ -13,6 +13,7 @@ from benchmarks import (
     archive_kernel,
     archive_memory,
     archive_mine,
+    archive_post,
     archive_ticker,
     archive_verify,
     burst,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "adopt": archive_adopt.measure,
     "kernel": archive_kernel.measure,
     "mine": archive_mine.measure,
+    "post": archive_post.measure,
     "ticker": archive_ticker.measure,
     "memory": archive_memory.measure,
     "answers": archive_answers.measure,
@@ -53,7 +55,7 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
 #: Names that stand for several.
 GROUPS = {
     "chat": ("burst", "links", "ping", "ready"),
-    "archive": ("verify", "adopt", "kernel", "mine", "ticker", "memory", "answers"),
+    "archive": ("verify", "adopt", "kernel", "mine", "post", "ticker", "memory", "answers"),
     "history": ("keep", "million"),
     "rendezvous": ("requests", "growth", "slow", "redis"),
 }

@@ -6,12 +6,21 @@ from collections.abc import Callable
 
 from benchmarks.archive_nodes import HOST
 from benchmarks.figures import BenchmarkError
-from p2pchat.archive.codec import PEER_REQUEST, ArchiveSink, Framer
+from p2pchat.archive.codec import (
+    ARCHIVE_REQUEST,
+    PEER_REQUEST,
+    ArchiveSink,
+    Framer,
+    archive_header,
+)
 from p2pchat.archive.incoming import Incoming
 from p2pchat.config import Config
 
 #: The longest that anything is waited for, in seconds.
 TIMEOUT = 20.0
+
+#: The first byte of an archive on the wire.
+ARCHIVE_BEGINS = archive_header(0)[:1]
 
 _ROOM = 64 * 1024
 _LIMIT = Config().archive.max_archive_bytes
@@ -42,6 +51,16 @@ class ArchivePeer:
     def wait_for_height(self, height: int) -> None:
         """Read until an archive of this height has come."""
         self._read_until(lambda: self.height == height)
+
+    def wait_for_archive(self) -> None:
+        """Read until an archive begins to come; all that came before has to be read."""
+        while True:
+            kind = self._link.recv(1)
+            self._framer.feed(kind)
+            if kind == ARCHIVE_BEGINS:
+                return
+            if kind not in (PEER_REQUEST, ARCHIVE_REQUEST):
+                raise BenchmarkError(f"the node sends {kind!r} unasked")
 
     def close(self) -> None:
         """Close the link."""

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from array import array
 from itertools import accumulate, count
+from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from unittest import SkipTest
 
@@ -15,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+import p2pchat
 from p2pchat.archive import kernel
 from p2pchat.archive.kernel.choice import choose, kernels
 from p2pchat.archive.kernel.python import PythonKernel
@@ -72,6 +75,16 @@ class Searching(LanesCase):
         expected = first_fitting(prefix, start, 1)
         for searching in LANES:
             self.assertEqual(searching.search(prefix, never, start, 1), expected, searching.name)
+
+    def test_other_threads_run_meanwhile_and_can_end_it(self) -> None:
+        for searching in LANES:
+            over = Event()
+            # four zero bytes are hardly ever found
+            thread = Thread(target=searching.search, args=(b"prefix", over.is_set, 0, 4))
+            thread.start()
+            over.set()
+            thread.join(20)
+            self.assertFalse(thread.is_alive(), searching.name)
 
     def test_proofs_of_any_length(self) -> None:
         for zeros in range(3):
@@ -169,6 +182,7 @@ class Choosing(SynchronousTestCase):
             printed = subprocess.run(
                 [sys.executable, "-c", code],
                 env={**os.environ, kernel.VARIABLE: wanted},
+                cwd=Path(p2pchat.__file__).parents[1],
                 capture_output=True,
                 check=True,
                 text=True,
