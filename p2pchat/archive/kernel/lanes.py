@@ -33,11 +33,10 @@ class LanesKernel:
     def search(
         self, prefix: bytes, stop: Callable[[], bool], start: int, zeros: int
     ) -> bytes | None:
-        window = ffi.new("struct md5_window *")
-        lib.md5_window(window, prefix, len(prefix))
+        size, mask, tries = len(prefix), _mask(zeros), self.tries_a_look
         code = ffi.new("uint8_t[16]", (start % CODES).to_bytes(CODE_SIZE, "big"))
         while not stop():
-            if lib.md5_search(window, code, self.tries_a_look, _mask(zeros), self.lanes):
+            if lib.md5_search(prefix, size, code, tries, mask, self.lanes):
                 return bytes(ffi.buffer(code))
         return None
 

@@ -15,7 +15,7 @@
 
 #include "md5.h"
 
-enum { BLOCK = 64, DIGEST = 16, CODE = 16, RUN = 256 };
+enum { BLOCK = 64, DIGEST = 16, CODE = 16, RUN = 256, MOST_LANES = 16 };
 
 static const uint32_t START[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
 
@@ -45,30 +45,42 @@ static const uint32_t K[64] = {
 #define FOUR(S, f, i, r, s, t, u) \
     S(f, a, b, c, d, i, r) S(f, d, a, b, c, i + 1, s) S(f, c, d, a, b, i + 2, t) \
     S(f, b, c, d, a, i + 3, u)
-#define ROUND(S, f, i, r, s, t, u) \
-    FOUR(S, f, i, r, s, t, u) FOUR(S, f, i + 4, r, s, t, u) FOUR(S, f, i + 8, r, s, t, u) \
-    FOUR(S, f, i + 12, r, s, t, u)
+#define TWELVE(S, f, i, r, s, t, u) \
+    FOUR(S, f, i, r, s, t, u) FOUR(S, f, i + 4, r, s, t, u) FOUR(S, f, i + 8, r, s, t, u)
+#define ROUND(S, f, i, r, s, t, u) TWELVE(S, f, i, r, s, t, u) FOUR(S, f, i + 12, r, s, t, u)
 #define ROUND_1(S) ROUND(S, F, 0, 7, 12, 17, 22)
 #define ROUNDS_2_3(S) ROUND(S, G, 16, 5, 9, 14, 20) ROUND(S, H, 32, 4, 11, 16, 23)
 #define ROUND_4(S) ROUND(S, I, 48, 6, 10, 15, 21)
 /* A is not touched after step 61, and only its bits are looked at. */
-#define ROUND_4_FOR_A(S) \
-    FOUR(S, I, 48, 6, 10, 15, 21) FOUR(S, I, 52, 6, 10, 15, 21) FOUR(S, I, 56, 6, 10, 15, 21) \
-    S(I, a, b, c, d, 60, 6)
+#define ROUND_4_FOR_A(S) TWELVE(S, I, 48, 6, 10, 15, 21) S(I, a, b, c, d, 60, 6)
 
-#define ADD_WORD(f, a, b, c, d, i, by) \
-    a = a + (x[WORD(i)] + K[i]) + f(b, c, d); \
+/* What a step does; so much is added. It waits for the one before: `b` comes in last. */
+#define MIX(f, a, b, c, d, sum, by) \
+    a = a + (sum) + f(b, c, d); \
     a = ROTATED(a, by) + b;
+#define ADD_WORD(f, a, b, c, d, i, by) MIX(f, a, b, c, d, x[WORD(i)] + K[i], by)
+
+/* Steps of two vectors that take turns, each with sums x of its own. The first round can be entered
+   at any step. Padding is the same in all lanes. */
+#define ADD_SUM(f, a, b, c, d, i, by) \
+    MIX(f, a##0, b##0, c##0, d##0, x[0][i], by) MIX(f, a##1, b##1, c##1, d##1, x[1][i], by)
+#define ENTER(f, a, b, c, d, i, by) case i: ADD_SUM(f, a, b, c, d, i, by) /* fall through */
+#define ADD_PADDING(f, a, b, c, d, i, by) \
+    MIX(f, a##0, b##0, c##0, d##0, padding[WORD(i)] + K[i], by) \
+    MIX(f, a##1, b##1, c##1, d##1, padding[WORD(i)] + K[i], by)
+
+/* Add the block x to a state, where `lives` is not zero. */
+#define COMPRESS(number, state, x, lives) \
+    number a = state[0], b = state[1], c = state[2], d = state[3]; \
+    ROUND_1(ADD_WORD) ROUNDS_2_3(ADD_WORD) ROUND_4(ADD_WORD) \
+    state[0] += a & (lives), state[1] += b & (lives); \
+    state[2] += c & (lives), state[3] += d & (lives);
 
 static void compress(uint32_t state[4], const uint8_t block[BLOCK])
 {
-    uint32_t x[16], a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t x[16];
     memcpy(x, block, BLOCK);
-    ROUND_1(ADD_WORD) ROUNDS_2_3(ADD_WORD) ROUND_4(ADD_WORD)
-    state[0] += a;
-    state[1] += b;
-    state[2] += c;
-    state[3] += d;
+    COMPRESS(uint32_t, state, x, ~(uint32_t)0)
 }
 
 /* Write what MD5 puts behind a message of so many bytes. `end` is what of it is in its last block
@@ -77,50 +89,70 @@ static unsigned pad(uint8_t bytes[2 * BLOCK], size_t end, uint64_t size)
 {
     unsigned blocks = end + 1 + sizeof size > BLOCK ? 2 : 1;
     bytes[end] = 0x80;
-    size *= 8;
-    memcpy(bytes + blocks * BLOCK - sizeof size, &size, sizeof size);
+    memcpy(bytes + blocks * BLOCK - sizeof size, &(uint64_t){8 * size}, sizeof size);
     return blocks;
 }
 
-void md5_window(struct md5_window *window, const uint8_t *prefix, size_t size)
+/* What is the same for many tries of a search for the code behind a prefix. */
+struct search {
+    uint32_t before[4];        /* MD5's state after the whole blocks in front of the code */
+    uint32_t state[4];         /* and in front of the block with the code's last byte */
+    uint8_t bytes[2 * BLOCK];  /* the rest: one or two blocks, with the code, and the padding */
+    uint8_t *code, *block;     /* where the code goes in them, and the block with its last byte */
+    unsigned word, shift;      /* which word that byte is in, and by how many bits it is shifted */
+    uint32_t sums[64];         /* for each step K and that block's word, the byte being zero */
+    uint32_t mask, padding[16];
+    int padded;                /* whether a block of this padding stands behind that one */
+};
+
+static void prepare(struct search *search, const uint8_t *prefix, size_t size, uint32_t mask)
 {
-    memset(window, 0, sizeof *window);
-    memcpy(window->state, START, sizeof START);
-    size_t whole = size / BLOCK * BLOCK;
+    const size_t whole = size / BLOCK * BLOCK, last = size - whole + CODE - 1;
+    memset(search, 0, sizeof *search);
+    memcpy(search->before, START, sizeof START);
     for (size_t done = 0; done < whole; done += BLOCK)
-        compress(window->state, prefix + done);
-    window->at = size - whole;
-    if (window->at > 0)
-        memcpy(window->bytes, prefix + whole, window->at);
-    window->blocks = pad(window->bytes, window->at + CODE, size + CODE);
+        compress(search->before, prefix + done);
+    memcpy(search->state, search->before, sizeof START);
+    memcpy(search->bytes, prefix + whole, size - whole);
+    search->code = search->bytes + (size - whole);
+    search->block = search->bytes + last / BLOCK * BLOCK;
+    search->word = last % BLOCK / 4;
+    search->shift = last % 4 * 8;
+    search->padded = pad(search->bytes, last + 1, size + CODE) == 2 && last < BLOCK;
+    memcpy(search->padding, search->bytes + BLOCK, BLOCK);
+    search->mask = mask;
 }
 
 /* Count the code up, its last byte left out; return the highest byte that has changed. */
 static unsigned next_run(uint8_t code[CODE])
 {
     unsigned byte = CODE - 1;
-    while (byte-- > 0)
-        if (++code[byte] != 0)
-            return byte;
+    while (byte > 0 && ++code[--byte] == 0)
+        continue;
+    return byte;
+}
+
+/* Take a code whose bytes from `changed` on are others; return the first word of its last block
+   that may be another one. */
+static unsigned put(struct search *search, const uint8_t code[CODE], unsigned changed)
+{
+    const uint8_t *from = search->code + changed;
+    memcpy(search->code, code, CODE - 1);
+    if (from >= search->block)
+        return changed ? (from - search->block) / 4 : 0;
+    memcpy(search->state, search->before, sizeof search->state);
+    compress(search->state, search->bytes);
     return 0;
 }
 
-/* Do the first steps of a block, and sort the results by the variables of the step that follows:
-   from step to step these change their parts. */
-static void begin(uint32_t results[4], const uint32_t state[4], const uint32_t *x, unsigned steps)
+/* Do the first steps of a block. Each changes the variable that stands before that of the last. */
+static void begin(uint32_t v[4], const uint32_t *sums, unsigned steps)
 {
     static const unsigned by[4] = {7, 12, 17, 22};
-    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     for (unsigned i = 0; i < steps; i++) {
-        uint32_t sum = a + F(b, c, d) + x[i] + K[i];
-        a = d;
-        d = c;
-        c = b;
-        b += ROTATED(sum, by[i % 4]);
+        uint32_t *a = &v[-i % 4], b = v[(1 - i) % 4], c = v[(2 - i) % 4], d = v[(3 - i) % 4];
+        MIX(F, *a, b, c, d, sums[i], by[i % 4])
     }
-    const uint32_t parts[4] = {a, b, c, d};
-    for (unsigned part = 0; part < 4; part++)
-        results[(part - steps) % 4] = parts[part];
 }
 
 /* The step of a round that adds a word of the block: WORD the other way round. */
@@ -130,52 +162,39 @@ static unsigned step_with(unsigned word, unsigned round)
     return 16 * round + factor[round] * (word + 16 - first[round]) % 16;
 }
 
-/* What an MD5 is taken of: the window of a chat. */
-struct span {
-    uint64_t begin, size;
+/* The windows of some chats, one a lane. */
+struct windows {
+    uint8_t ends[MOST_LANES][2 * BLOCK]; /* what follows the whole blocks, and the padding */
+    const uint8_t *blocks[MOST_LANES];   /* the whole ones, which stay where they are */
+    uint32_t whole[MOST_LANES];          /* how many of these there are */
+    uint32_t count[MOST_LANES], most;    /* of all blocks, and in the longest window */
 };
 
-static struct span span_of(const struct md5_chats *chats, size_t chat)
+/* Fill lanes from a chat on, as far as there are windows that can be read; return how many. */
+static unsigned fill(struct windows *windows, const struct md5_chats *chats, size_t chat,
+                     size_t stop, unsigned lanes)
 {
-    uint64_t begin = chats->offsets[chat < chats->reach ? 0 : chat + 1 - chats->reach];
-    return (struct span){begin, chats->offsets[chat + 1] - DIGEST - begin};
-}
-
-/* Tell whether the window is one that can be read. */
-static int has_window(const struct md5_chats *chats, size_t chat)
-{
-    uint64_t begin = chats->offsets[chat < chats->reach ? 0 : chat + 1 - chats->reach];
-    uint64_t end = chats->offsets[chat + 1];
-    return end <= chats->size && end >= DIGEST && begin <= end - DIGEST;
-}
-
-/* Copy what is behind the whole blocks of a window, and pad it; return how many blocks it takes. */
-static unsigned end_of(uint8_t bytes[2 * BLOCK], const struct md5_chats *chats, struct span span)
-{
-    size_t rest = span.size % BLOCK;
-    memcpy(bytes, chats->data + span.begin + (span.size - rest), rest);
-    return pad(bytes, rest, span.size);
-}
-
-/* Return a block of a window; any one if the window has ended. */
-static inline const uint8_t *block_of(const uint8_t *blocks, uint32_t whole, const uint8_t *ends,
-                                      uint32_t count, uint32_t number)
-{
-    if (number < whole)
-        return blocks + (size_t)number * BLOCK;
-    return number < count ? ends + (number - whole) * BLOCK : ends;
-}
-
-/* Tell whether this is the MD5 that the chat ends with, and has the zeros of one. */
-static int is_valid(const struct md5_chats *chats, size_t chat, const uint32_t digest[4])
-{
-    const uint8_t *said = chats->data + chats->offsets[chat + 1] - DIGEST;
-    return (digest[0] & chats->mask) == 0 && memcmp(digest, said, DIGEST) == 0;
+    unsigned lane = 0;
+    memset(windows, 0, sizeof *windows);
+    for (; lane < lanes && chat < stop; lane++, chat++) {
+        uint64_t begin = chats->offsets[chat < chats->reach ? 0 : chat + 1 - chats->reach];
+        uint64_t end = chats->offsets[chat + 1], size = end - DIGEST - begin, rest = size % BLOCK;
+        if (end > chats->size || end < DIGEST || begin > end - DIGEST)
+            break;
+        windows->blocks[lane] = chats->data + begin;
+        windows->whole[lane] = size / BLOCK;
+        memcpy(windows->ends[lane], chats->data + begin + (size - rest), rest);
+        windows->count[lane] = size / BLOCK + pad(windows->ends[lane], rest, size);
+        if (windows->most < windows->count[lane])
+            windows->most = windows->count[lane];
+    }
+    return lane;
 }
 
 #define JOINED_(x, y) x##y
 #define JOINED(x, y) JOINED_(x, y)
 #define NAMED(name) JOINED(name, LANES)
+#define VECTOR NAMED(vector)
 
 /* What every processor of its family has: SSE2, NEON; without either it is done with numbers. */
 #define LANES 4
@@ -191,24 +210,25 @@ static int is_valid(const struct md5_chats *chats, size_t chat, const uint32_t d
 #define TARGET __attribute__((target("avx512f")))
 #include "lanes.h"
 
-unsigned md5_lanes(void)
-{
-    return 4 + (__builtin_cpu_supports("avx2") ? 8 : 0) + (__builtin_cpu_supports("avx512f") ? 16 : 0);
-}
-#define WITH_LANES(lanes, name, ...) \
-    ((lanes) == 16 ? name##16(__VA_ARGS__) : (lanes) == 8 ? name##8(__VA_ARGS__) : name##4(__VA_ARGS__))
+#define WIDER (8 * !!__builtin_cpu_supports("avx2") + 16 * !!__builtin_cpu_supports("avx512f"))
+#define WITH_LANES(lanes, f, ...) \
+    ((lanes) == 16 ? f##16(__VA_ARGS__) : (lanes) == 8 ? f##8(__VA_ARGS__) : f##4(__VA_ARGS__))
 #else
-unsigned md5_lanes(void)
-{
-    return 4;
-}
-#define WITH_LANES(lanes, name, ...) ((void)(lanes), name##4(__VA_ARGS__))
+#define WIDER 0
+#define WITH_LANES(lanes, f, ...) ((void)(lanes), f##4(__VA_ARGS__))
 #endif
 
-int md5_search(const struct md5_window *window, uint8_t *code, uint64_t tries, uint32_t mask,
+unsigned md5_lanes(void)
+{
+    return 4 + WIDER;
+}
+
+int md5_search(const uint8_t *prefix, size_t size, uint8_t *code, uint64_t tries, uint32_t mask,
                unsigned lanes)
 {
-    return WITH_LANES(lanes, search_, window, code, tries, mask);
+    struct search search;
+    prepare(&search, prefix, size, mask);
+    return WITH_LANES(lanes, search_, &search, code, tries);
 }
 
 size_t md5_first_invalid(const struct md5_chats *chats, size_t start, size_t stop, unsigned lanes)

@@ -1,13 +1,5 @@
 /* What Python calls. This file is read by the compiler and by cffi, so it holds no directives. */
 
-/* A window whose code is looked for. Filled by md5_window, and only read after that. */
-struct md5_window {
-    uint32_t state[4];  /* MD5's state after the whole blocks in front of the code */
-    uint8_t bytes[128]; /* the rest: one or two blocks, with room for the code, and the padding */
-    unsigned blocks;    /* how many these are */
-    unsigned at;        /* where the code goes in them: 0 to 63 */
-};
-
 /* Chats of a buffer: chat i stands from offsets[i] to offsets[i + 1]. */
 struct md5_chats {
     const uint8_t *data;
@@ -20,13 +12,10 @@ struct md5_chats {
 /* Tell which numbers of lanes this processor can run: the sum of some of 4, 8 and 16. */
 unsigned md5_lanes(void);
 
-/* Prepare to look for a code behind a prefix. */
-void md5_window(struct md5_window *window, const uint8_t *prefix, size_t size);
-
-/* Try so many codes from `code` on, counted as a number of 128 bits, the last byte its lowest.
-   Both have to be multiples of 256. Leave the first one that makes the bits of mask zero in code,
-   and return 1; if there is none leave the one to go on with, and return 0. */
-int md5_search(const struct md5_window *window, uint8_t *code, uint64_t tries, uint32_t mask,
+/* Try so many codes behind a prefix, from `code` on, counted as a number of 128 bits, the last byte
+   its lowest. Both have to be multiples of 256. Leave in code the first one that makes the bits of
+   mask zero, and return 1; if there is none leave the one to go on with, and return 0. */
+int md5_search(const uint8_t *prefix, size_t size, uint8_t *code, uint64_t tries, uint32_t mask,
                unsigned lanes);
 
 /* Return the first chat from start to before stop that is not valid, or stop. */
