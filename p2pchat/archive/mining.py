@@ -1,4 +1,10 @@
-"""Which chat of ours is mined when: in order, on the newest archive, after a lost race later."""
+"""Which chat of ours is mined when: in order, on the newest archive, after a lost race later.
+
+Races are settled as on the first Ethernets. Whoever loses one waits for a time by chance, and draws
+anew whenever the archive grows meanwhile: so it is drawn from the moment at which nobody else seems
+to mine. Whose time is over first mines all that waits, one chat behind the other; those who draw
+nearly the same time lose again, and then choose from twice as long a time.
+"""
 
 from collections.abc import Callable
 from random import Random
@@ -12,7 +18,10 @@ from p2pchat.archive.replica import Change, Job, Replica, Turn
 
 #: How long to wait after a lost race, in seconds: whoever draws the shortest time is first, and the
 #: others take what it mined before they begin (docs/protocols.md, 3.10).
-PAUSE = (0.05, 0.5)
+PAUSE = (0.02, 0.25)
+
+#: How often the longest pause doubles while races are lost in a row.
+DOUBLINGS = 2
 
 #: How long to wait for somebody else to settle a tie, in seconds: for a pause, mining, and the way
 #: of the archive to us and back.
@@ -81,13 +90,19 @@ class Mining:
         if turn is Turn.NOW:
             self._begin()
             return
-        pause = self._rng.uniform(*PAUSE if turn is Turn.SOON else PATIENCE)
+        pause = self._pause() if turn is Turn.SOON else self._rng.uniform(*PATIENCE)
         self._start = self._clock.callLater(pause, self._begin)
+
+    def _pause(self) -> float:
+        shortest, longest = PAUSE
+        doublings = min(max(0, self._replica.losses - 1), DOUBLINGS)
+        return self._rng.uniform(shortest, longest * 2**doublings)
 
     def _begin(self) -> None:
         self._start = None
         job = self._job
         assert job is not None
+        self._replica.begun()
         self._miner.search(job.base.prefix_for(job.chat.text), job.chat.start, self._found)
 
     def _found(self, code: bytes) -> None:

@@ -39,12 +39,16 @@ MAX_CONFIRMATIONS = 1000
 
 @dataclass(eq=False, slots=True)
 class OwnChat:
-    """One chat of ours; `height` is where it stands in our archive, from 1."""
+    """One chat of ours; `height` is where it stands in our archive, from 1.
+
+    `moves` counts how often that changed: it can come to the same height in another archive.
+    """
 
     chat_id: int
     text: bytes
     mark: bytes
     height: int | None = None
+    moves: int = 0
     displaced: bool = False
     settled: bool = False  # confirmed in an earlier run, and in the archive since
     confirmed_by: set[str] = field(default_factory=set)
@@ -153,6 +157,7 @@ class OwnChats:
         moved = [chat for chat in loose if chat.height != heights.get(chat)]
         for chat in moved:
             chat.height = heights.get(chat)
+            chat.moves += 1
             if chat.height is None:
                 chat.displaced = True
                 chat.settled = False

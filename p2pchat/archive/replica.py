@@ -34,7 +34,7 @@ class Turn(Enum):
     """When to begin with a chat."""
 
     NOW = auto()  # nobody is known to have a reason to mine at the same time
-    SOON = auto()  # the others that lost the race begin too
+    SOON = auto()  # a race was lost; the others that lost it begin too
     LATE = auto()  # somebody else should have settled it by then
 
 
@@ -55,6 +55,10 @@ class Replica:
         self.archive = Archive()
         #: An archive as long as ours without some chat of ours.
         self.rival: Archive | None = None
+        #: How many races were lost or tied since a peer confirmed a chat of ours and none waited.
+        self.losses = 0
+        #: Whether nothing was begun since the last of them.
+        self.just_lost = False
 
     def load(self, archive: Archive) -> None:
         """Begin with an archive that is known to be valid."""
@@ -83,11 +87,18 @@ class Replica:
             return incoming.common
         return min(incoming.common, self.archive.common(incoming.base))
 
+    def confirmed(self, peer: str, incoming: Incoming) -> list[OwnChat]:
+        """Note what a peer has in common with us; return our chats for which that is news."""
+        changed = self.own.confirmed(peer, self.common(incoming))
+        if changed and self.rival is None and not self.own.waiting:
+            self.losses = 0
+        return changed
+
     def job(self) -> Job | None:
         """Return what is to be mined next, if anything and if there is room for it."""
         waiting = self.own.waiting
         if waiting:
-            turn = Turn.SOON if waiting[0].displaced else Turn.NOW
+            turn = Turn.SOON if self.just_lost else Turn.NOW
             job = Job(waiting[0], self.archive, turn)
         elif self.rival is not None and (chat := self._lost_in(self.rival)) is not None:
             turn = Turn.SOON if self.rival.tip < self.archive.tip else Turn.LATE
@@ -96,6 +107,10 @@ class Replica:
             return None
         room = self.limit - job.base.size
         return job if self.has_room(job.chat.text, room) else None
+
+    def begun(self) -> None:
+        """Note that a chat of ours is being mined: those behind it follow without a pause."""
+        self.just_lost = False
 
     def mined(self, job: Job, code: bytes) -> Change | None:
         """Put a chat with its verification code on top; None if the archive has moved on."""
@@ -118,10 +133,16 @@ class Replica:
         dropped = self.archive.height - common
         self.archive = archive
         self.rival = None
-        return Change(archive, common, dropped, self.own.adopted(archive, common))
+        moved = self.own.adopted(archive, common)
+        if any(chat.height is None for chat in moved):
+            self.losses += 1
+            self.just_lost = True
+        return Change(archive, common, dropped, moved)
 
     def _note_rival(self, rival: Archive) -> None:
         """Keep the one all others would choose; the same, which many peers send, stays the same."""
+        if self.rival is None and not self.own.waiting:
+            self.losses += 1
         if self.rival is None or rival.tip < self.rival.tip:
             self.rival = rival
 

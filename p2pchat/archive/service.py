@@ -247,7 +247,7 @@ class ArchiveService(MultiService):
             self._grown(change, host)
         elif self._replica.rival is not rival:
             self._mining.update()
-        confirmed = self._own.confirmed(host, self._replica.common(incoming))
+        confirmed = self._replica.confirmed(host, incoming)
         if any(len(chat.confirmed_by) == 1 for chat in confirmed):
             self._keep_own()
         for chat in confirmed:
@@ -340,10 +340,10 @@ class ArchiveService(MultiService):
 
     def _report_when_saved(self, chat: OwnChat) -> None:
         """Report a chat as in the archive only when no crash can take it away any more."""
-        info = chat.info()
+        info, moves = chat.info(), chat.moves
 
         def report() -> None:
-            if chat.height == info.height:
+            if chat.moves == moves:
                 self._report_chat(info)
 
         self._keeper.when_saved(report)

@@ -7,8 +7,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.archive import miner
 from p2pchat.archive.archive import Archive
-from p2pchat.archive.mining import PATIENCE, PAUSE, Mining
-from tests.archive.mined import easy_proof, grown, mark_of, new_replica, post, receive, texts
+from p2pchat.archive.mining import DOUBLINGS, PATIENCE, PAUSE, Mining
+from tests.archive.mined import (
+    arriving,
+    easy_proof,
+    grown,
+    mark_of,
+    new_replica,
+    post,
+    receive,
+    texts,
+)
 from tests.archive.threads import ThreadedClock
 
 
@@ -231,6 +240,56 @@ class LostRaceTests(MiningCase):
         self.assertTrue(self.mining.active)
         self.clock.finish()
         self.assert_holds("x", "y", "one", "two")
+
+    def test_the_others_that_lost_follow_without_a_pause(self):
+        chats = [self.post(text) for text in ("one", "two", "three")]
+        self.clock.finish_all()
+        self.receive(grown(self.base, "w", "x", "y", "z"))
+        self.assertEqual({chat.state for chat in chats}, {"displaced"})
+        self.clock.advance(self.pause())
+        for _ in chats:
+            self.assertTrue(self.mining.active)
+            self.clock.finish()
+        self.assert_holds("w", "x", "y", "z", "one", "two", "three")
+
+    def test_pause_begins_anew_when_somebody_else_mines(self):
+        self.lose_a_race()
+        self.clock.advance(self.pause() * 0.99)
+        self.receive(grown(self.replica.archive, "z"))
+        self.assertGreaterEqual(self.pause(), PAUSE[0])
+
+    def longest_pause(self):
+        """Return how long the longest of many pauses is, as somebody else mines again and again."""
+        pauses = []
+        for _ in range(50):
+            self.receive(grown(self.replica.archive, "z"))
+            pauses.append(self.pause())
+        return max(pauses)
+
+    def lose_again(self):
+        self.clock.advance(self.pause())
+        self.clock.finish()
+        self.lose(self.replica.archive)
+
+    def lose(self, archive):
+        self.receive(grown(archive.truncated(archive.height - 1), "v", "w"))
+
+    def test_longer_pauses_while_races_are_lost_in_a_row(self):
+        self.lose_a_race()
+        for losses in range(DOUBLINGS + 3):
+            most = PAUSE[1] * 2 ** min(losses, DOUBLINGS)
+            self.assertTrue(0.8 * most < self.longest_pause() <= most, losses)
+            self.lose_again()
+
+    def test_short_pauses_again_when_all_is_confirmed(self):
+        self.lose_a_race()
+        self.lose_again()
+        self.clock.advance(self.pause())
+        self.clock.finish()
+        same = arriving(self.replica, self.replica.archive)
+        self.assertEqual(len(self.replica.confirmed("10.0.0.2", same)), 1)
+        self.lose(self.replica.archive)
+        self.assertLessEqual(self.longest_pause(), PAUSE[1])
 
     def test_stop_in_the_pause(self):
         self.lose_a_race()

@@ -81,6 +81,20 @@ class RaceTests(ArchiveCase):
                 self.assertEqual(node.states(f"{node.name} {number}")[-1], "confirmed")
         self.finish()
 
+    def test_ten_nodes_that_mine_faster_than_they_hear_of_each_other(self) -> None:
+        """Each mines all its chats before it learns of another's; then they take turns."""
+        self.meet(1, count=10, thread_time=(0.0, 0.002), latency=(0.001, 0.005))
+        for number in range(5):
+            for node in self.nodes:
+                node.post(f"{node.name} {number}")
+        self.settle(limit=3)
+        self.assertEqual(self.nodes[0].archive.height, 50)
+        for node in self.nodes:
+            for number in range(5):
+                states = node.states(f"{node.name} {number}")
+                self.assertLessEqual(states.count("displaced"), 4)
+        self.finish()
+
     def test_ties_end(self) -> None:
         for seed in range(30):
             self.meet(seed, count=2 + seed % 3, **SLOW)
