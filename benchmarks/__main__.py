@@ -14,6 +14,7 @@ from benchmarks import (
     archive_memory,
     archive_mine,
     archive_post,
+    archive_race,
     archive_ticker,
     archive_verify,
     burst,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "kernel": archive_kernel.measure,
     "mine": archive_mine.measure,
     "post": archive_post.measure,
+    "race": archive_race.measure,
     "ticker": archive_ticker.measure,
     "memory": archive_memory.measure,
     "answers": archive_answers.measure,
@@ -55,7 +57,10 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
 #: Names that stand for several.
 GROUPS = {
     "chat": ("burst", "links", "ping", "ready"),
-    "archive": ("verify", "adopt", "kernel", "mine", "post", "ticker", "memory", "answers"),
+    "archive": (
+        *("verify", "adopt", "kernel", "mine", "post", "race"),
+        *("ticker", "memory", "answers"),
+    ),
     "history": ("keep", "million"),
     "rendezvous": ("requests", "growth", "slow", "redis"),
 }
