@@ -18,27 +18,29 @@ from tests.integration.programs import HERE, free_port
 from tests.integration.rendezvous_service import Server
 from tests.rendezvous.redis_server import RedisServer
 
-REGISTRY = os.environ.get("P2PCHAT_TEST_REGISTRY", "")
-
 
 class NetworkCase(SynchronousTestCase):
-    """A folder, a rendezvous port that nobody uses, and nodes that are ended with the test."""
+    """A folder, a rendezvous port that nobody uses, and nodes that are ended with the test.
+
+    `registry` is the kind of a rendezvous server of its own, if there is to be one.
+    """
+
+    registry = os.environ.get("P2PCHAT_TEST_REGISTRY", "")
 
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="p2pchat-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.rendezvous = free_port()
-        if REGISTRY:
-            self.start_server(REGISTRY)
+        if self.registry:
+            self.server = self._start_server()
 
-    def start_server(self, registry: str) -> Server:
-        """Start a rendezvous server with a registry of this kind for the nodes to use."""
+    def _start_server(self) -> Server:
         home = self.home("server")
         place = {
             "memory": lambda: "memory",
             "sqlite": lambda: f"sqlite:{home / 'registrations.db'}",
             "redis": lambda: f"redis://{HERE}:{RedisServer(self).port}/0",
-        }[registry]()
+        }[self.registry]()
         # the tests ask more often than a node does
         options = ("--rate-limit", "1000", "--data-dir", str(home / "data"))
         server = Server(home, "--registry", place, *options)

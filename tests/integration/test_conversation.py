@@ -1,6 +1,6 @@
 """Nodes that find each other through the rendezvous that one of them serves, and talk."""
 
-from tests.integration.cases import REGISTRY, NetworkCase
+from tests.integration.cases import NetworkCase
 from tests.integration.nodes import Node
 from tests.integration.waiting import wait_until
 
@@ -145,7 +145,7 @@ class CompanyTests(NetworkCase):
         [server] = status["rendezvous"]
         self.assertEqual(server["address"], f"127.0.0.1:{self.rendezvous}")
         self.assertTrue(server["registered"])
-        self.assertEqual(server["serving"], not REGISTRY)
+        self.assertEqual(server["serving"], not self.registry)
         [server] = self.bob.data("/status")["rendezvous"]
         self.assertTrue(server["registered"])
         self.assertFalse(server["serving"])

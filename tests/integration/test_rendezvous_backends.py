@@ -13,7 +13,6 @@ class BackendCase(NetworkCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.server = self.start_server(self.registry)
         self.alice, self.bob, self.carol = self.nodes = (
             self.start_apart("alice"),
             self.start_apart("bob"),
