@@ -1,9 +1,9 @@
 """A node as it is shipped, in a process that also notes what cannot be seen from outside.
 
-    python -m benchmarks.archive_launch FOLDER [--unmined] [--ticks] TWISTD-OPTIONS
+    python -m benchmarks.archive_launch FOLDER [--unmined] [--ticks] [--computing] TWISTD-OPTIONS
 
 In FOLDER it writes a line to growths.jsonl each time the archive grows, and at the end the time of
-each tick to ticks.bin.
+each tick to ticks.bin. While a file `compute` is there, two threads mine and verify.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.scripts.twistd import run
 
 from benchmarks.archive_chats import accepting_unmined
+from benchmarks.archive_threads import Computing
 from benchmarks.linux import peak_bytes
 from p2pchat import tap
 from p2pchat.events import ArchiveGrew, Event
@@ -29,6 +30,7 @@ from p2pchat.node import Node
 
 GROWTHS = "growths.jsonl"
 TICKS = "ticks.bin"
+COMPUTE = "compute"
 
 #: The ticker's interval, in seconds.
 TICK = 0.002
@@ -85,9 +87,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--unmined", action="store_true", help="take chats that nobody mined")
     parser.add_argument("--ticks", action="store_true", help="run a ticker")
+    parser.add_argument("--computing", action="store_true", help="run threads that compute")
     options, twistd_options = parser.parse_known_args()
     sys.argv[1:] = twistd_options
-    make_node = partial(_make_watched, tap.makeService, options.folder, options.ticks)
+    make_node = partial(_make_watched, tap.makeService, options)
     with ExitStack() as stack:
         # what twistd's plugin calls
         stack.enter_context(patch.object(tap, "makeService", make_node))
@@ -97,12 +100,14 @@ def main() -> None:
 
 
 def _make_watched(
-    make_node: Callable[[tap.Options], Node], folder: Path, ticks: bool, options: tap.Options
+    make_node: Callable[[tap.Options], Node], ours: argparse.Namespace, options: tap.Options
 ) -> Node:
     node = make_node(options)
-    node.subscribe(Growths(folder / GROWTHS).heard)
-    if ticks:
-        Ticker(folder / TICKS).setServiceParent(node)
+    node.subscribe(Growths(ours.folder / GROWTHS).heard)
+    if ours.ticks:
+        Ticker(ours.folder / TICKS).setServiceParent(node)
+    if ours.computing:
+        Computing(ours.folder / COMPUTE).setServiceParent(node)
     return node
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.archive_launch import GROWTHS, TICKS, Growth
+from benchmarks.archive_launch import COMPUTE, GROWTHS, TICKS, Growth
 from benchmarks.figures import BenchmarkError
 from benchmarks.processes import POLL, REPLY_TIMEOUT, Server, free_port, running
 from p2pchat.archive.archive import Archive
@@ -47,6 +47,13 @@ class ArchiveNode:
         """Count the chats of the node's own that it has reported to be in the archive."""
         return self.server.read().count(b'"state":"archived"')
 
+    def compute(self, seconds: float) -> None:
+        """Let its threads mine and verify for so long, if it was started with them."""
+        sign = self._folder / COMPUTE
+        sign.touch()
+        time.sleep(seconds)
+        sign.unlink()
+
     def _growths(self) -> list[Growth]:
         lines = (self._folder / GROWTHS).read_bytes().split(b"\n")
         return [msgspec.json.decode(line, type=Growth) for line in lines[:-1]]
@@ -61,10 +68,14 @@ class ArchiveNode:
 
 @contextmanager
 def archive_node(
-    archive: Archive | None = None, *, unmined: bool = True, ticks: bool = False
+    archive: Archive | None = None,
+    *,
+    unmined: bool = True,
+    ticks: bool = False,
+    computing: bool = False,
 ) -> Iterator[ArchiveNode]:
     """Run a node that finds this archive in its folder, of chats that may be `unmined`."""
-    flags = [*["--unmined"] * unmined, *["--ticks"] * ticks]
+    flags = [*["--unmined"] * unmined, *["--ticks"] * ticks, *["--computing"] * computing]
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port(HOST)
         if archive is not None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from benchmarks.archive_chats import HEIGHT, unmined
-from benchmarks.archive_loads import mine, receive, rest, verify_again
+from benchmarks.archive_loads import REST, mine, receive, rest, verify_again
 from benchmarks.archive_nodes import archive_node
 from benchmarks.archive_peer import ArchivePeer
 from benchmarks.figures import Baseline, Figure, below
@@ -21,6 +21,9 @@ MARGIN = 0.05
 
 #: The longest gap between two ticks, in milliseconds.
 WANTED_GAP = 10
+
+#: How much later than at rest the 99th percentile may be while two threads compute, in ms.
+WANTED_LATENESS = 1
 
 #: When a load began and when it had ended, by time.monotonic().
 Span = tuple[float, float]
@@ -34,8 +37,8 @@ class Gaps(NamedTuple):
 
 
 def measure() -> list[Figure]:
-    """Measure a node that mines, then one that verifies, each beside itself at rest."""
-    return [*_while_mining(), *_while_verifying()]
+    """Measure a node that mines, verifies, or has threads that do both, beside itself at rest."""
+    return [*_while_mining(), *_while_verifying(), *_while_computing()]
 
 
 def _while_mining() -> Iterator[Figure]:
@@ -59,6 +62,18 @@ def _while_verifying() -> Iterator[Figure]:
     yield from _figures(f"{name} as they come", node.ticks, received, resting)
     yield from _figures("replacing the last of them", node.ticks, replaced, resting)
     yield from _figures(f"{name} by /val", node.ticks, verified, resting)
+
+
+def _while_computing() -> Iterator[Figure]:
+    with archive_node(ticks=True, computing=True) as node:
+        compute = partial(node.compute, REST)
+        spans = [(_span(rest), _span(compute)) for _ in range(ROUNDS)]
+    resting, computing = zip(*spans, strict=True)
+    p99, longest = _figures("two threads mine and verify", node.ticks, computing, resting)
+    assert p99.baseline is not None
+    later = p99.ours - p99.baseline.value
+    yield from (p99, longest)
+    yield Figure(f"{p99.name} later than at rest", "ms", later, None, below(WANTED_LATENESS))
 
 
 def _span(load: Callable[[], None]) -> Span:
