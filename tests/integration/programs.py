@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 
 from tests.integration.waiting import PATIENCE
@@ -16,19 +17,31 @@ HERE = "127.0.0.1"
 #: Ports from which a system takes none for outgoing connections, so that a free one stays free.
 _PORTS = range(20_000, 32_000)
 
+#: How many of the ports last given are held for those who asked.
+_MOST_HELD = 100
+_HELD: deque[socket.socket] = deque()
+
 _TWISTD = str(Path(sys.executable).with_name("twistd"))
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Find a port that nobody listens on, and that nobody else who asks here is given meanwhile.
+
+    Bound without SO_REUSEADDR it is refused to all who have it; set afterwards, it lets those
+    listen who set it too, as servers do, while others who look for a free port are still refused.
+    """
     for port in random.SystemRandom().sample(_PORTS, 100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("", port))
-            except OSError:
-                continue
-            return port
+        held = socket.socket()
+        try:
+            held.bind(("", port))
+        except OSError:
+            held.close()
+            continue
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _HELD.append(held)
+        if len(_HELD) > _MOST_HELD:
+            _HELD.popleft().close()
+        return port
     raise AssertionError("no port is free")
 
 

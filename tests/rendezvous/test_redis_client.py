@@ -5,6 +5,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from p2pchat.rendezvous import redis_client
 from p2pchat.rendezvous.redis_client import REPLY_TIME, RETRY_TIME, RedisAwayError, RedisClient
 from p2pchat.rendezvous.redis_place import RedisPlace
 from tests.integration.programs import HERE
@@ -49,6 +50,13 @@ class RedisCase(TestCase):
 
 
 class AnswersTests(RedisCase):
+    timeout = 60
+
+    def setUp(self):
+        super().setUp()
+        # on a machine that is busy a server may take longer than a node waits
+        self.patch(redis_client, "REPLY_TIME", self.timeout)
+
     async def test_bytes_and_numbers_come_back_as_they_are(self):
         server = RedisServer(self)
         client = self.client(server, database=3)
