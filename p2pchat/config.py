@@ -30,6 +30,7 @@ from p2pchat.sections import (
     Rendezvous,
     RendezvousServer,
 )
+from p2pchat.text import visible
 
 __all__ = [
     "OPTIONS",
@@ -53,6 +54,10 @@ __all__ = [
 ]
 
 
+#: What is said of text that cannot be stored, sent or shown.
+HALF_CHARACTER = "a text holds half a character (a lone surrogate)"
+
+
 def find_config_file(cwd: Path, user_dir: Path) -> Path | None:
     """Return the file that is read when none is named: ./config.json, else the user's own."""
     for candidate in (cwd / "config.json", user_dir / "config.json"):
@@ -68,8 +73,11 @@ def load_file(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text("utf-8-sig"))
+        json.dumps(content, ensure_ascii=False).encode("utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{path}: {HALF_CHARACTER}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not JSON: {error}") from error
     _convert(content, f"{path}: ")
@@ -105,6 +113,8 @@ def _convert(content: Any, place: str) -> Config:
         config = msgspec.convert(content, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(place + _explain(str(error))) from error
+    except UnicodeEncodeError as error:
+        raise ConfigError(place + HALF_CHARACTER) from error
     _check_names(config, place)
     return config
 
@@ -207,12 +217,14 @@ def archive_bind(config: Config) -> str:
 
 def _explain(problem: str) -> str:
     """Put the key's path before what msgspec says: `peer.port: expected int, got str`."""
-    text, _, path = problem.partition(" - at `")
-    path = path.removesuffix("`").removeprefix("$").removeprefix(".")
-    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text, re.DOTALL)
+    # the keys and values in it are somebody's, and may look like this themselves
+    problem = visible(problem)
+    located = re.fullmatch(r"(.*) - at `\$\.?([^` ]*)`", problem)
+    text, path = located.groups() if located else (problem, "")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
     if unknown:
         return f"{f'{path}.' if path else ''}{unknown[1]}: unknown key; {_known_keys(path)}"
-    value = re.fullmatch(r"Invalid enum value (.*)", text, re.DOTALL)
+    value = re.fullmatch(r"Invalid enum value (.*)", text)
     if value:
         choices = get_args(LogFormat if path == "logging.format" else LogLevel)
         return f"{path}: expected one of {', '.join(choices)}, got {value[1]}"
@@ -222,5 +234,5 @@ def _explain(problem: str) -> str:
 
 def _known_keys(section: str) -> str:
     """Name the keys that may stand in a section, or the sections."""
-    place = getattr(Config(), section) if section else Config()
+    place = getattr(Config(), section) if section in Config.__struct_fields__ else Config()
     return f"expected {', '.join(place.__struct_fields__)}"

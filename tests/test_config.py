@@ -160,6 +160,29 @@ class Complaints(SynchronousTestCase):
         for content in ([], 5, "peer", None, {"peer": []}, {"peer": None}):
             self.complaint(content)
 
+    def test_a_key_that_looks_like_what_is_said_of_one(self) -> None:
+        for key in ("a` - at `zzz", "a - at `$.peer", "a` - at `$.zzz", "a` - at `$.__init__"):
+            for content in ({key: 1}, {"peer": {key: 1}}):
+                self.assertIn("unknown", self.complaint(content))
+
+    def test_what_would_disturb_the_screen_is_shown_as_escapes(self) -> None:
+        for character, shown in (("\x1b[2J", "\\x1b[2J"), ("\n", "\\x0a"), ("\ufeff", "\\ufeff")):
+            self.assertIn(shown, self.complaint({f"a{character}b": 1}))
+            self.assertIn(shown, self.complaint({"peer": {f"a{character}b": 1}}))
+
+    def test_half_a_character_is_no_text(self) -> None:
+        half = "\ud800"
+        for content in (
+            {half: 1},
+            {"peer": {half: 1}},
+            {"logging": {"level": half}},
+            {"logging": {"file": half}},
+            {"rendezvous": {"servers": [f"{half}:1"]}},
+        ):
+            self.assertIn("half a character", self.complaint(content))
+        error = self.assertRaises(ConfigError, make_config, {}, {"logging.level": half})
+        self.assertIn("half a character", str(error))
+
     def test_a_file_that_can_not_be_read_or_is_not_json(self) -> None:
         path = temporary_path(self)
         self.assertIn(str(path), str(self.assertRaises(ConfigError, load_file, path)))
