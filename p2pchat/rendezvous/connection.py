@@ -83,12 +83,14 @@ class RendezvousProtocol(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if not self._reading or self._complete:
             return  # it was answered, and has not noticed yet
-        self._received += data
+        # what stands behind the first newline does not count, in whichever read it comes
+        end = data.find(b"\n") + 1
+        self._received += data[:end] if end else data
         limit = self._server.limits.line_length
         if len(self._received) > limit:
             self._server.tally.requests[NO_KIND, "line_too_long"] += 1
             self._refuse(replies.line_too_long(limit))
-        elif b"\n" in data:
+        elif end:
             self._completed()
 
     def readConnectionLost(self) -> None:  # noqa: N802  IHalfCloseableProtocol's name

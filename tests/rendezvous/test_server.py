@@ -76,6 +76,21 @@ class ReadingTests(ServerTestCase):
         self.assertIn(b'"status": "OK"', client.received)
         self.assert_nothing_is_left()
 
+    def test_what_follows_the_line_does_not_make_it_too_long(self):
+        for sends in (REGISTER + b"\n" + b" " * 40_000, REGISTER + b"\n" * 40_000):
+            self.assertIn(b'"status": "OK"', self.read_at_once(sends))
+        longest = REGISTER.ljust(32767) + b"\n"
+        self.assertIn(b'"status": "OK"', self.read_at_once(longest + b"x"))
+        self.assertIn(b"line_too_long", self.read_at_once(b" " + longest))
+
+    def read_at_once(self, data):
+        """Return what is answered to this if all of it comes in one read."""
+        client = self.connect()
+        self.network.settle()
+        client.transport.other.protocol.dataReceived(data)
+        self.network.settle()
+        return client.received
+
     def test_dripping_does_not_prolong_the_deadline(self):
         clients = [self.connect() for _ in range(64)]
         self.network.settle()
