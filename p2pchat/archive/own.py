@@ -33,6 +33,9 @@ MAX_WATCHED = 1000
 #: Chats in our archive that nobody has confirmed, the newest ones, as on a node that is alone.
 MAX_UNCONFIRMED = 10_000
 
+#: The highest id that is taken from a file, so that those that follow are no longer than it.
+MAX_ID = 2**53
+
 #: Peers noted as confirming one chat.
 MAX_CONFIRMATIONS = 1000
 
@@ -199,7 +202,8 @@ class OwnChats:
         """Take up what was stored, before what was asked for since; ids stay if they are free."""
         since, self._chats = self._chats, {}
         for chat, height in stored:
-            if chat.chat_id in since or chat.chat_id in self._chats:
+            taken = chat.chat_id in since or chat.chat_id in self._chats
+            if taken or chat.chat_id > MAX_ID:
                 chat.chat_id = max([self._next_id, *since]) + 1
             chat.displaced = chat.height is not None and height is None
             chat.settled = chat.settled and height is not None

@@ -1,5 +1,6 @@
 """Our chats: recognised wherever they stand, looked after until they are settled."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -8,6 +9,7 @@ from p2pchat.archive.archive import Archive
 from p2pchat.archive.own import (
     MARK_SIZE,
     MAX_CONFIRMATIONS,
+    MAX_ID,
     MAX_UNCONFIRMED,
     MAX_WATCHED,
     OwnChat,
@@ -302,6 +304,14 @@ class RestoreTests(OwnCase):
         self.assertEqual(len(set(ids)), 5, ids)
         self.assertEqual(ids[2], 3)
         self.assertEqual(own.add(b"newest", MARK).chat_id, max(ids) + 1)
+
+    def test_an_id_that_no_other_could_follow_is_not_kept(self):
+        # Python writes no number of more than 4300 digits
+        own = OwnChats(9)
+        own.restore(look_up([OwnRecord(10**4300 - 1, "old", f"{1:016x}")], Archive()))
+        own.add(b"new", MARK)
+        self.assertTrue(all(chat.chat_id <= MAX_ID for chat in own))
+        self.assertIn(b'"old"', msgspec.json.encode(own.records()))
 
     @given(st.lists(st.integers(-5, 12), max_size=8), st.integers(0, 4))
     def test_any_ids_become_unique_and_none_is_lost(self, ids, since):
