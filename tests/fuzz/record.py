@@ -271,7 +271,7 @@ RECORDED = {
 
 
 def record(folder: Path = CORPUS) -> None:
-    """Write the inputs of each target, named by their hash, in the place of those that are there."""
+    """Write the inputs of each target, named by their hash, in the place of what is there."""
     for target, inputs in RECORDED.items():
         (folder / target).mkdir(parents=True, exist_ok=True)
         for old in (folder / target).iterdir():
