@@ -138,9 +138,10 @@ class Bare:
         settings: LinkSettings = SETTINGS,
         refuses: bool = False,
         expected: PeerId | None = None,
+        owner: Recorder | None = None,
     ) -> None:
         self.clock = Clock()
-        self.owner = Recorder(refuses=refuses)
+        self.owner = owner or Recorder(refuses=refuses)
         address = Address("10.0.0.9", 4000)
         self.link = ChatProtocol(self.clock, settings, self.owner, role, address, expected)
         self.socket = Socket(self.clock, self.link)

@@ -38,7 +38,7 @@ from p2pchat.rendezvous.replies import Listed
 from tests.archive.examples import EXAMPLE, THOUSAND, wire
 from tests.fuzz.cuts import in_pieces, whole
 from tests.fuzz.targets.archive_disk import MARK
-from tests.fuzz.targets.session import DEAF, DIALLED, INTRODUCED, MODERN, REFUSES
+from tests.fuzz.targets.session import DEAF, DIALLED, INTRODUCED, MODERN, REFUSES, SLOW
 from tests.rendezvous.test_proxy_header import binary
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -90,7 +90,7 @@ def chat_codec() -> Iterable[bytes]:
 def session() -> Iterable[bytes]:
     """Conversations with each kind of peer, from the first line on and from the middle."""
     talk = b"".join(TALK)
-    for mode in (0, DIALLED, REFUSES, DIALLED | REFUSES):
+    for mode in (0, DIALLED, REFUSES, DIALLED | REFUSES, SLOW, SLOW | DIALLED):
         first = HELLO_OK if mode & DIALLED else HELLO
         yield bytes([mode]) + in_pieces(first + talk, 5000, 30_000, 30_100)
         yield bytes([mode]) + whole(OTHERS[0] + talk + ENDS[1])
