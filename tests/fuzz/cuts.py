@@ -12,7 +12,7 @@ The repetition lets an input of a few bytes reach the bounds of buffers.
 from itertools import pairwise
 
 #: An input is repeated up to about this size, in bytes.
-MAX_SIZE = 128 * 1024
+MAX_SIZE = 64 * 1024
 
 _MAX_CUTS = 7
 _FIRST_REPEAT = 24

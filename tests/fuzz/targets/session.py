@@ -1,8 +1,8 @@
 """A link of the live chat: a real ChatProtocol on a transport in memory and a clock.
 
 byte 0 chooses whether we dialled, whether the handshake is over, with whom, whether the owner
-refuses, whether it takes its time for that, and whether the other side reads. What comes in any
-pieces is heard the same, what is kept is bounded, and the link ends once, soon, and leaves no timer.
+refuses, whether it takes its time for that, and whether the other side reads. What comes is heard
+the same in any pieces, what is kept is bounded, and the link ends once, soon, without a timer.
 """
 
 from p2pchat.chat.codec import MAX_LINE
