@@ -194,6 +194,22 @@ def archive_streams() -> Iterable[bytes]:
     yield b"\0" + in_pieces(b"\2\xff\xff\xff\xff" + bytes(64), *EIGHTHS, doubled=8)
 
 
+def archive_growth() -> Iterable[bytes]:
+    """Archives that grow, that fork, that are damaged, and several of them."""
+    cuts = b"".join(cut.to_bytes(2, "big") for cut in EIGHTHS)
+    for steps in (
+        [(0, 5), (0, 12), (0, 40)],
+        [(0, 26), (2, 24), (0, 40)],
+        [(1, 2), (0, 3), (2, 24)],
+        [(0, 20), (0x84, 30), (0, 40)],
+        [(0, 20), (8, 30), (0, 40)],
+        [(3, 0), (0, 30), (3, 0)],
+    ):
+        stream = b"".join(bytes(step) for step in steps)
+        yield b"\1\0" + cuts + stream
+        yield b"\6\0" + cuts[::-1] + stream
+
+
 def archive_disk() -> Iterable[bytes]:
     """Both files, whole and damaged."""
     records = [OwnRecord(1, "one", "1" * 16), OwnRecord(2, "two", "2" * 16, 3, confirmed=True)]
@@ -264,6 +280,7 @@ RECORDED = {
     "rendezvous-answers": rendezvous_answers,
     "archive-framer": archive_streams,
     "archive-link": archive_streams,
+    "archive-growth": archive_growth,
     "archive-disk": archive_disk,
     "import": history_import,
     "config": config_file,

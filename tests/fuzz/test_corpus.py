@@ -102,6 +102,7 @@ class PlantedTests(SynchronousTestCase):
             ("rendezvous-answers", answers, "_ip"),
             ("archive-framer", Incoming, "_skip"),
             ("archive-link", ArchiveProtocol, "peer_list"),
+            ("archive-growth", Incoming, "_put_together"),
             ("archive-disk", FileStorage, "_mend"),
             ("import", importing, "as_ours"),
             ("config", config, "_check_archive"),
@@ -121,6 +122,10 @@ class PlantedTests(SynchronousTestCase):
             with self.subTest(target=target):
                 self.assert_noticed(target, plant, "is kept")
 
+    def test_archives_that_are_not_taken(self) -> None:
+        plant = patch.object(Incoming, "useful", False)
+        self.assert_noticed("archive-growth", plant, "the longest was not taken")
+
     def test_pieces_that_make_a_difference(self) -> None:
         for target, owner, name in (
             ("session", ChatProtocol, "dataReceived"),
@@ -128,6 +133,7 @@ class PlantedTests(SynchronousTestCase):
             ("rendezvous-proxied", RendezvousProtocol, "dataReceived"),
             ("archive-framer", Incoming, "feed"),
             ("archive-link", Incoming, "feed"),
+            ("archive-growth", Incoming, "feed"),
         ):
             with self.subTest(target=target):
                 plant = patch.object(owner, name, losing_one(owner, name))

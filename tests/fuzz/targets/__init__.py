@@ -28,6 +28,7 @@ TARGETS = {
     "rendezvous-answers": "rendezvous_answers",
     "archive-framer": "archive_framer",
     "archive-link": "archive_link",
+    "archive-growth": "archive_growth",
     "archive-disk": "archive_disk",
     "import": "history_import",
     "config": "config_file",

@@ -19,14 +19,17 @@ MAX_LENGTH = archive_framer.MAX_LENGTH
 WORDS = archive_framer.WORDS
 
 #: All that a peer list takes to be written, and an archive of ours.
-MOST_WRITTEN = 4 * MAX_ADDRESSES + max(archive.size for archive in OURS) + LIMIT
+MOST_WRITTEN = 4 * MAX_ADDRESSES + max(archive.size for archive in OURS)
 
 
 class Careful(Owner):
     """An owner that looks at each archive before it takes it, and has a small bound."""
 
+    #: Of an archive that is taken, in bytes.
+    bound = LIMIT
+
     def incoming(self, link: Any, count: int) -> Incoming:
-        return Incoming(count, self.archive, LIMIT)
+        return Incoming(count, self.archive, self.bound)
 
     def arrived(self, link: Any, incoming: Incoming) -> None:
         before = self.archive
@@ -44,17 +47,19 @@ def check(data: bytes) -> None:
     assert in_pieces == at_once, "pieces are heard otherwise"
 
 
-def heard(mode: int, reads: list[bytes]) -> list[Any]:
+def heard(mode: int, reads: list[bytes], kind: type[Careful] = Careful) -> list[Any]:
     """Return what an owner hears of a link, and how high its archive is in the end."""
-    owner = Careful(OURS[mode >> 1 & 3])
+    owner = kind(OURS[mode >> 1 & 3])
     link = BareLink(owner=owner, dialled=not mode & ACCEPTED)
     for read in reads:
         if read and link.transport.open:
             link.hear(read)
-            bound = LIMIT + len(read) + owner.archive.size
+            bound = owner.bound + len(read) + owner.archive.size
             assert link.protocol.kept <= bound, "more than an archive is kept"
             assert not link.protocol._rest, "something is left of what was read"
-            assert link.transport.unread <= MOST_WRITTEN + 65536, "too much is written ahead"
+            assert link.transport.unread <= MOST_WRITTEN + owner.bound + 65536, (
+                "too much is written ahead"
+            )
     link.transport.read_all()
     link.lose()
     link.verify()
