@@ -127,6 +127,23 @@ class PageTests(SynchronousTestCase):
         head, _, body = transport.value().partition(b"\r\n\r\n")
         return head, body.decode()
 
+    def test_what_is_accepted_may_be_any_bytes(self) -> None:
+        self.source.ready.callback(None)
+        transport = self.connect()
+        self.protocol.dataReceived(b"GET /metrics HTTP/1.0\r\nAccept: \xff\r\n\r\n")
+        self.assertIn(b" 200 OK", transport.value().partition(b"\r\n")[0])
+
+    def test_a_body_is_not_kept(self) -> None:
+        for head, part in (
+            (b"Content-Length: 10000000", b"x" * 200_000),
+            (b"Transfer-Encoding: chunked", b"%x\r\n%b\r\n" % (200_000, b"x" * 200_000)),
+        ):
+            self.connect()
+            self.protocol.dataReceived(b"POST /metrics HTTP/1.1\r\n" + head + b"\r\n\r\n" + part)
+            (request,) = self.protocol.wrappedProtocol._channel.requests
+            self.assertEqual(request.content.tell(), 0)
+            request.content.close()
+
     def test_the_page_is_what_prometheus_reads(self) -> None:
         self.source.ready.callback(None)
         head, body = self.get("/metrics")

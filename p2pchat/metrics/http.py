@@ -68,7 +68,7 @@ def make_site(clock: IReactorTime, source: Source) -> Site:
     """Make the factory that serves a source's figures at /metrics, and nothing elsewhere."""
     root = _Root()
     root.putChild(b"metrics", MetricsPage(source))
-    site = _QuietSite(root, reactor=clock, timeout=IDLE_TIME)
+    site = _QuietSite(root, requestFactory=_Bodiless, reactor=clock, timeout=IDLE_TIME)
     site.noisy = False
     return site
 
@@ -92,7 +92,9 @@ class MetricsPage(Resource):
 
     async def _answer(self, request: Request) -> None:
         families = await self._source.metrics()
-        encode, content_type = choose_encoder(request.getHeader("accept") or "")
+        # as bytes, since whoever asks may have sent any
+        accepted = (request.getHeader(b"accept") or b"").decode("latin-1")
+        encode, content_type = choose_encoder(accepted)
         page = encode(_Families(chain(families, self._process.collect(), [_VERSION])))
         request.setHeader("content-type", content_type)
         request.write(page)
@@ -121,6 +123,13 @@ class _Families:
 
     def collect(self) -> Iterable[Metric]:
         return self._families
+
+
+class _Bodiless(Request):
+    """A request whose body nobody keeps: Twisted's goes to the disk, however long it is."""
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  Request's name
+        pass
 
 
 class _QuietSite(Site):

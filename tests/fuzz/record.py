@@ -272,6 +272,23 @@ def config_file() -> Iterable[bytes]:
         yield whole(encode_json(content))
 
 
+def metrics_http() -> Iterable[bytes]:
+    """What Prometheus asks, what browsers do, and bodies that nobody wants."""
+    host = b"Host: localhost:9100\r\n"
+    openmetrics = b"Accept: application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1\r\n"
+    for request in (
+        b"GET /metrics HTTP/1.1\r\n" + host + openmetrics + b"Accept-Encoding: gzip\r\n\r\n",
+        b"GET /metrics HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n",
+        b"HEAD /metrics HTTP/1.1\r\n" + host + b"\r\n",
+        b"POST /metrics HTTP/1.1\r\n" + host + b"Content-Length: 300\r\n\r\nabc",
+        b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ):
+        yield in_pieces(request, 9000, 40_000)
+        yield in_pieces(request, 30_000, doubled=2)
+
+
 RECORDED = {
     "chat-codec": chat_codec,
     "session": session,
@@ -284,6 +301,7 @@ RECORDED = {
     "archive-disk": archive_disk,
     "import": history_import,
     "config": config_file,
+    "metrics-http": metrics_http,
 }
 
 

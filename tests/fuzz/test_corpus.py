@@ -9,6 +9,7 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.server import Request
 
 from p2pchat import config
 from p2pchat.archive.codec import _Bytes
@@ -16,6 +17,8 @@ from p2pchat.archive.disk import FileStorage
 from p2pchat.archive.incoming import Incoming
 from p2pchat.archive.protocol import ArchiveProtocol
 from p2pchat.chat.protocol import ChatProtocol
+from p2pchat.metrics import http
+from p2pchat.metrics.http import MetricsPage
 from p2pchat.rendezvous import answering, answers, proxied
 from p2pchat.rendezvous.connection import RendezvousProtocol
 from p2pchat.ui import importing
@@ -106,6 +109,7 @@ class PlantedTests(SynchronousTestCase):
             ("archive-disk", FileStorage, "_mend"),
             ("import", importing, "as_ours"),
             ("config", config, "_check_archive"),
+            ("metrics-http", MetricsPage, "_answer"),
         ):
             with self.subTest(target=target, name=name):
                 self.assert_noticed(target, patch.object(owner, name, side_effect=KeyError("x")))
@@ -115,6 +119,7 @@ class PlantedTests(SynchronousTestCase):
             ("session", patch.object(ChatProtocol, "MAX_LENGTH", 1 << 30)),
             ("rendezvous-server", deaf_to_its_bound(RendezvousProtocol)),
             ("rendezvous-proxied", patch.object(proxied, "read_header", return_value=None)),
+            ("metrics-http", patch.object(http, "_Bodiless", Request)),
             ("archive-framer", patch.object(_Bytes, "__init__", keeping_all)),
             ("archive-framer", patch.object(Incoming, "_limit", without_limit, create=True)),
             ("archive-link", patch.object(Incoming, "_limit", without_limit, create=True)),

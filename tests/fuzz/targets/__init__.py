@@ -32,6 +32,7 @@ TARGETS = {
     "archive-disk": "archive_disk",
     "import": "history_import",
     "config": "config_file",
+    "metrics-http": "metrics_http",
 }
 
 
