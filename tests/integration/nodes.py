@@ -30,7 +30,7 @@ class Node:
             options = (*options, "--no-archive")
         self._errors = (home / "stderr").open("w+b")
         self._process = subprocess.Popen(
-            twistd("p2pchat", "--console", "json", *options),
+            self.command("p2pchat", "--console", "json", *options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -43,6 +43,10 @@ class Node:
         self.ready: Event = {}
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def command(self, *arguments: str) -> list[str]:
+        """Make the command line; a subclass may watch the program from inside."""
+        return twistd(*arguments)
 
     @property
     def peer_id(self) -> str:
@@ -118,6 +122,10 @@ class Node:
         self._process.stdin.close()
 
     # Its process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def memory(self) -> int:

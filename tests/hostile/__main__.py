@@ -1,0 +1,45 @@
+"""`python -m tests.hostile [NAME ...] [--seconds 8] [--json]`: attack a real node, tell what of it.
+
+The exit status is 1 if anything is that must not be: something accepted is lost or kept twice, the
+node died or complained in its log, it grew beyond the attack's bound, the honest peer was cut off
+or its PINGs took too long.
+"""
+
+import argparse
+import json
+import sys
+
+from tests.hostile.attacks import ATTACKS
+from tests.hostile.outcome import Outcome, table
+from tests.hostile.trial import try_out
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the attacks that are named, or all; return the exit status."""
+    options = _parser().parse_args(arguments)
+    outcomes: list[Outcome] = []
+    for name in options.names or ATTACKS:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        outcomes.append(try_out(ATTACKS[name], options.seconds))
+    if options.json:
+        print(json.dumps([outcome.as_json() for outcome in outcomes], indent=2))
+    else:
+        print(table(outcomes))
+    faults = [
+        f"{outcome.attack}: {fault}" for outcome in outcomes for fault in outcome.complaints()
+    ]
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.hostile")
+    parser.add_argument("names", nargs="*", choices=[*ATTACKS, []], metavar="NAME")
+    parser.add_argument("--seconds", type=float, default=8.0, help="how long each attack goes on")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

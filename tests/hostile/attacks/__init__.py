@@ -1,0 +1,36 @@
+"""All attacks, by the names that the command line takes."""
+
+from tests.hostile.attack import Attack
+from tests.hostile.attacks.archives import UnsolicitedArchives, WorthlessClaims
+from tests.hostile.attacks.connections import (
+    ConnectionFlood,
+    DripsOnArchive,
+    DripsOnChat,
+    DripsOnRendezvous,
+)
+from tests.hostile.attacks.deaf import DeafToArchive, DeafToPublications
+from tests.hostile.attacks.escapes import EscapeSequences
+from tests.hostile.attacks.lists import BogusArchivePeers, BogusPeers, HundredMegabytes
+from tests.hostile.attacks.messages import SharedIds, StrayAcks
+from tests.hostile.attacks.names import HelloFlood
+
+ATTACKS: dict[str, type[Attack]] = {
+    attack.name: attack
+    for attack in (
+        ConnectionFlood,
+        DripsOnChat,
+        DripsOnArchive,
+        DripsOnRendezvous,
+        DeafToPublications,
+        DeafToArchive,
+        BogusPeers,
+        BogusArchivePeers,
+        HundredMegabytes,
+        HelloFlood,
+        UnsolicitedArchives,
+        WorthlessClaims,
+        StrayAcks,
+        SharedIds,
+        EscapeSequences,
+    )
+}
