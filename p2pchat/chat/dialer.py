@@ -77,7 +77,6 @@ class PeerFactory(ReconnectingClientFactory):
     def __init__(self, dialer: "Dialer", peer: PeerId, addresses: Sequence[Address]) -> None:
         self.peer = peer
         self.addresses = list(addresses)
-        self.connected = False
         self._dialer = dialer
         self._round: list[Address] = []
         self._deferrals = 0
@@ -92,11 +91,6 @@ class PeerFactory(ReconnectingClientFactory):
     def start(self, delay: float) -> None:
         """Begin the first round after so many seconds."""
         self._start = self._dialer.clock.callLater(delay, self._begin_round)
-
-    def established(self) -> None:
-        """Note that the handshake is done."""
-        self.connected = True
-        self.resetDelay()
 
     def cancel(self) -> None:
         """Stop dialling; a link that is up stays."""
@@ -124,7 +118,7 @@ class PeerFactory(ReconnectingClientFactory):
             self._retry(connector)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
-        reached, self.connected = self.connected, False
+        reached = self._dialer.left(self)
         closed = self._link.closed if self._link is not None else None
         if not self.continueTrying or closed is None:
             self._dialer.finished(self)
@@ -184,26 +178,27 @@ class Dialer(Service):
         self._connect_timeout = connect_timeout
         self._bind = bind
         self._factories: dict[PeerId, PeerFactory] = {}
+        self._reached: set[PeerFactory] = set()
 
     @property
     def count(self) -> int:
         """Count the peers that attempts go on at."""
-        return sum(not factory.connected for factory in self._factories.values())
+        return len(self._factories) - len(self._reached)
 
     @property
     def reached(self) -> int:
         """Count the peers that are linked by our dialling."""
-        return len(self._factories) - self.count
+        return len(self._reached)
 
     @property
     def busy(self) -> bool:
         """Tell whether attempts at any peer go on."""
-        return not all(factory.connected for factory in self._factories.values())
+        return self.count > 0
 
     def is_dialling(self, peer: PeerId) -> bool:
         """Tell whether attempts at this peer go on."""
         factory = self._factories.get(peer)
-        return factory is not None and not factory.connected
+        return factory is not None and factory not in self._reached
 
     def dial(
         self, peer: PeerId, addresses: Sequence[Address], delay: float, *, once: bool = False
@@ -227,12 +222,13 @@ class Dialer(Service):
         factory = self._factories.get(peer)
         if factory is not None:
             factory.maxRetries = self.policy.max_reconnect_attempts
-            factory.established()
+            factory.resetDelay()
+            self._reached.add(factory)
 
     def cancel(self, peer: PeerId) -> None:
         """Stop dialling a peer, if no link came of it yet."""
         factory = self._factories.get(peer)
-        if factory is not None and not factory.connected:
+        if factory is not None and factory not in self._reached:
             self.finished(factory)
             factory.cancel()
 
@@ -241,6 +237,7 @@ class Dialer(Service):
         for factory in list(self._factories.values()):
             factory.cancel()
         self._factories.clear()
+        self._reached.clear()
 
     # What factories ask
 
@@ -248,6 +245,12 @@ class Dialer(Service):
         source = source_address(self._bind, address.host)
         bind = (source, 0) if source is not None else None
         self._reactor.connectTCP(address.host, address.port, factory, self._connect_timeout, bind)
+
+    def left(self, factory: PeerFactory) -> bool:
+        """Note that a connection is gone; tell whether it had become a link."""
+        reached = factory in self._reached
+        self._reached.discard(factory)
+        return reached
 
     def finished(self, factory: PeerFactory) -> None:
         if self._factories.get(factory.peer) is factory:

@@ -95,6 +95,8 @@ class PeerTable:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._peers: dict[PeerId, Peer] = {}
+        # those that no discovery showed when last looked at, the one heard of last at the end
+        self._unlisted: dict[PeerId, Peer] = {}
 
     def __iter__(self) -> Iterator[Peer]:
         return iter(list(self._peers.values()))
@@ -114,13 +116,16 @@ class PeerTable:
             self._make_room()
         peer.last_seen = now
         self._peers[peer_id] = peer
+        self._unlisted.pop(peer_id, None)
+        if not peer.addresses:
+            self._unlisted[peer_id] = peer
         return peer
 
     def forget_absent(self, before: float) -> None:
         """Forget peers without a link that nobody has heard of since that time, in seconds."""
         for peer in list(self._peers.values()):
             if not peer.links and peer.last_seen < before:
-                del self._peers[peer.peer_id]
+                self._forget(peer)
 
     def connected(self, namespace: str | None = None) -> list[Peer]:
         """Return the peers with a live link, of one namespace if that is given."""
@@ -131,15 +136,38 @@ class PeerTable:
         ]
 
     def _make_room(self) -> None:
-        strangers = [peer for peer in self._peers.values() if not (peer.links or peer.addresses)]
-        if len(strangers) >= MAX_STRANGERS:
-            del self._peers[strangers[0].peer_id]
+        """Forget whoever is too much if there is one peer more.
+
+        A discovery shows thousands, so nothing here looks at all peers.
+        """
+        self._forget_stranger()
         if len(self._peers) < self._limit:
             return
         absent = (peer for peer in self._peers.values() if not peer.links)
         first = next(absent, None)
         if first is not None:
-            del self._peers[first.peer_id]
+            self._forget(first)
+
+    def _forget_stranger(self) -> None:
+        """Forget the stranger unheard of for longest if there are too many."""
+        while self._unlisted:
+            peer_id, newest = self._unlisted.popitem()
+            if not newest.addresses:
+                self._unlisted[peer_id] = newest
+                break
+        if len(self._unlisted) < MAX_STRANGERS:
+            return
+        # an address that was learned stays, so who has one is no stranger any more
+        self._unlisted = {
+            peer.peer_id: peer for peer in self._unlisted.values() if not peer.addresses
+        }
+        strangers = [peer for peer in self._unlisted.values() if not peer.links]
+        if len(strangers) >= MAX_STRANGERS:
+            self._forget(strangers[0])
+
+    def _forget(self, peer: Peer) -> None:
+        del self._peers[peer.peer_id]
+        self._unlisted.pop(peer.peer_id, None)
 
 
 def arbitrate(me: PeerId, old: Iterable[Link], new: Link) -> tuple[Verdict, Link | None]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.chat.peers import MAX_ADDRESSES, Peer, PeerTable, Verdict, arbitrate
+from p2pchat.chat.peers import MAX_ADDRESSES, MAX_STRANGERS, Peer, PeerTable, Verdict, arbitrate
 from p2pchat.chat.session import Role
 from p2pchat.identity import Address, PeerId
 
@@ -28,6 +28,16 @@ class FakeLink:
 
 def link(role: Role = OUT, **options: Any) -> Any:
     return FakeLink(role, **options)
+
+
+class LookedAt(list[Any]):
+    """The links of a peer without any; counts how often somebody wants to know."""
+
+    looks = 0
+
+    def __len__(self) -> int:
+        LookedAt.looks += 1
+        return 0
 
 
 class Table(SynchronousTestCase):
@@ -64,6 +74,39 @@ class Table(SynchronousTestCase):
         peer = table.meet(ANN, 1.0)
         self.assertIs(table.meet(ANN, 5.0), peer)
         self.assertEqual((peer.last_seen, len(table)), (5.0, 1))
+
+    def test_strangers_make_room_for_each_other_only(self) -> None:
+        table = PeerTable(1000)
+        table.meet(ANN, 1.0).learn_address(Address("10.0.0.1", 4000))
+        table.meet(BOB, 2.0).links.append(link())
+        for number in range(MAX_STRANGERS + 50):
+            table.meet(PeerId(f"{number}@CIC"), 3.0)
+        met = {peer.peer_id for peer in table}
+        self.assertEqual(len(met), MAX_STRANGERS + 2)
+        self.assertLessEqual({ANN, BOB, "50@CIC", f"{MAX_STRANGERS + 49}@CIC"}, met)
+
+    def test_who_was_shown_later_is_no_stranger_any_more(self) -> None:
+        table = PeerTable(1000)
+        early = [table.meet(PeerId(f"early{number}@CIC"), 1.0) for number in range(100)]
+        for number in range(MAX_STRANGERS - 100):
+            table.meet(PeerId(f"late{number}@CIC"), 2.0)
+        for peer in early:
+            peer.learn_address(Address("10.0.0.1", 4000))
+        for number in range(100):
+            table.meet(PeerId(f"new{number}@CIC"), 3.0)
+        self.assertEqual(len(table), MAX_STRANGERS + 100)
+
+    def test_meeting_one_more_does_not_look_at_all_the_others(self) -> None:
+        table = PeerTable(2000)
+        for number in range(2000):
+            peer = table.meet(PeerId(f"{number}@CIC"), 1.0)
+            peer.learn_address(Address("10.0.0.1", 4000))
+            peer.links = LookedAt()
+        LookedAt.looks = 0
+        for number in range(100):
+            table.meet(PeerId(f"new{number}@CIC"), 2.0)
+        self.assertEqual(len(table), 2000)
+        self.assertLess(LookedAt.looks, 1000)
 
     @settings(deadline=None, max_examples=100)
     @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60), st.integers(1, 4))
