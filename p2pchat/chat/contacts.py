@@ -1,11 +1,12 @@
 """Whom to dial, when, and where (docs/protocols.md, 2.4, 2.8, 2.9)."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import islice
 from random import Random
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from p2pchat.chat.dialer import FIRST_PAUSE, Dialer
@@ -25,6 +26,9 @@ MAX_PUBLIC_IPS = 8
 
 #: A peer without a link that no discovery shows is forgotten after so many seconds.
 FORGET_AFTER = 600.0
+
+#: Discovered peers that are looked at in one go; ten thousand would stop all else for long.
+SLICE = 100
 
 
 class Contacts:
@@ -58,6 +62,10 @@ class Contacts:
         self._build = build
         self._is_dialling_us = is_dialling_us
         self._moved = moved
+        self._shown: deque[tuple[PeerId, list[Address]]] = deque(
+            maxlen=config.limits.max_known_peers
+        )
+        self._next_slice: IDelayedCall | None = None
         self.dialer = Dialer(
             *(reactor, rng, config.connection),
             *(config.limits.handshake_timeout, config.peer.bind, self),
@@ -77,15 +85,28 @@ class Contacts:
 
         A peer may be shown at several addresses, the best one first. Our own namespace and peers
         that were not dialled in vain come first, the rest by chance: so a list full of peers that
-        do not exist can't keep us from those that do.
+        do not exist can't keep us from those that do. The first SLICE are noted when this returns,
+        the others in the turns of the reactor that follow.
         """
         self._peers.forget_absent(self._clock.seconds() - FORGET_AFTER)
         addresses: dict[PeerId, list[Address]] = {}
         for peer_id, address in found:
             addresses.setdefault(peer_id, []).append(address)
         addresses.pop(self._me, None)
-        for peer_id in sorted(addresses, key=self._order):
+        order = iter(sorted(addresses, key=self._order))
+        for peer_id in islice(order, SLICE):
             self._discovered_one(peer_id, addresses[peer_id])
+        self._shown.extend((peer_id, addresses[peer_id]) for peer_id in order)
+        if self._shown and self._next_slice is None:
+            self._next_slice = self._clock.callLater(0, self._go_on)
+
+    def stop(self) -> None:
+        """Dial nobody any more."""
+        self._shown.clear()
+        if self._next_slice is not None:
+            self._next_slice.cancel()
+            self._next_slice = None
+        self.dialer.stopService()
 
     def remembered(self, peer_id: PeerId, addresses: Iterable[Address]) -> None:
         """Try a peer of an earlier run once, where it was: the rendezvous may not be there."""
@@ -142,6 +163,14 @@ class Contacts:
         in_vain = peer is not None and peer.stale
         foreign = namespace_of(peer_id) != namespace_of(self._me)
         return in_vain, foreign, self._rng.random()
+
+    def _go_on(self) -> None:
+        """Note some more of the peers that were shown."""
+        self._next_slice = None
+        for _ in range(min(SLICE, len(self._shown))):
+            self._discovered_one(*self._shown.popleft())
+        if self._shown:
+            self._next_slice = self._clock.callLater(0, self._go_on)
 
     def _discovered_one(self, peer_id: PeerId, addresses: list[Address]) -> None:
         peer = self._peers.meet(peer_id, self._clock.seconds())

@@ -151,7 +151,7 @@ class ChatService(MultiService):
         """
         self._leaving = True
         self._router.leave()
-        self._contacts.dialer.stopService()
+        self._contacts.stop()
         self._switchboard.stop()
         self._namesakes.stop()
         if self._port is not None:

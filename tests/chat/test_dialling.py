@@ -4,7 +4,9 @@ import itertools
 from datetime import UTC, datetime
 from typing import Any
 
+from p2pchat.chat.contacts import SLICE
 from p2pchat.history import KnownPeer
+from p2pchat.identity import Address, PeerId
 from tests.chat.cases import ChatCase, ChatNode
 from tests.chat.scripted import ScriptedPeer
 from tests.chat.world import Dial
@@ -130,6 +132,38 @@ class Backoff(ChatCase):
         link.transport.cut()
         self.run_for(500)
         self.assertEqual(len(self.world.dials), 1)
+
+
+class ManyShown(ChatCase):
+    """Discovery shows more peers than can be looked at without keeping others waiting."""
+
+    def shown(self, count: int) -> list[tuple[PeerId, Address]]:
+        return [(PeerId(f"{number}@CIC"), Address("10.0.9.9", 4000)) for number in range(count)]
+
+    def known(self, node: ChatNode) -> int:
+        return len(node.chat.known_ids())
+
+    def test_the_first_are_noted_at_once_and_the_others_in_turns(self) -> None:
+        node = self.node()
+        node.chat.discovered(self.shown(2 * SLICE + 1))
+        self.assertEqual(self.known(node), SLICE)
+        self.run_for(0)
+        self.assertEqual(self.known(node), 2 * SLICE + 1)
+
+    def test_another_list_meanwhile_displaces_none_of_them(self) -> None:
+        node = self.node()
+        node.chat.discovered(self.shown(2 * SLICE))
+        node.chat.discovered([(PeerId("late@CIC"), Address("10.0.9.9", 4000))])
+        self.assertIsNotNone(node.chat.find(PeerId("late@CIC")))
+        self.run_for(0.1)
+        self.assertEqual(self.known(node), 2 * SLICE + 1)
+
+    def test_who_leaves_looks_at_no_more(self) -> None:
+        node = self.node()
+        node.chat.discovered(self.shown(2 * SLICE))
+        node.leaves()
+        self.run_for(0.1)
+        self.assertEqual(self.known(node), SLICE)
 
 
 class OnceMore(ChatCase):
