@@ -73,8 +73,8 @@ class _Exchange(ClientFactory):
     def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
         # A server that has too much of us may close in a way that looks like a reset, so how the
         # connection ended tells nothing; what came before it does.
-        received = b"" if self._line is None else bytes(self._line.received)
-        self._finish(self._error or received.partition(b"\n")[0])
+        received = b"" if self._line is None else self._line.take()
+        self._finish(self._error or received)
 
     def too_long(self) -> None:
         self._error = NonsenseError(f"an answer of more than {MAX_ANSWER} bytes")
@@ -132,6 +132,12 @@ class _Line(Protocol):
         elif b"\n" in data:
             self._whole = True
             self.transport.loseConnection()
+
+    def take(self) -> bytes:
+        """Return the line without its newline, and keep nothing: an answer may be megabytes."""
+        received, self.received = self.received, bytearray()
+        end = received.find(b"\n")
+        return bytes(received if end < 0 else memoryview(received)[:end])
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.transport = None
