@@ -80,7 +80,7 @@ class HundredMegabytes(_Rogue):
     """A rendezvous whose answers go on for 100 MB; every other one ends just before 16 MiB."""
 
     name = "rendezvous-100-mb"
-    room = 80 << 20
+    room = 96 << 20
     answers: ClassVar[int] = 0
 
     def answer(self, request: Request) -> list[bytes]:
