@@ -15,10 +15,11 @@ class ConnectionFlood(Attack):
     """1,600 connections, held: more than `max_links`, and from each address more than its share.
 
     Three of four say who they are and stay; the others are silent. One of the addresses is that of
-    the honest peer. Who is cut off is replaced by a new one.
+    the honest peer. Who is cut off is replaced by a new one, with 400 new ones a second at most.
     """
 
     name = "connection-flood"
+    room = 64 << 20
     crowd_size: ClassVar[int] = 1600
     addresses = (HERE, *(f"127.66.0.{number}" for number in range(1, 8)))
 
@@ -26,11 +27,13 @@ class ConnectionFlood(Attack):
         self._numbers = count()
 
     def step(self) -> None:
-        for _ in range(10):
+        for _ in range(4):
             if len(self.crowd.members) < self.crowd_size:
                 self._join(next(self._numbers))
-        for _ in self.crowd.hear(0.01):
-            pass
+        deadline = time.monotonic() + 0.01
+        while (left := deadline - time.monotonic()) > 0:
+            for _ in self.crowd.hear(left):
+                pass
 
     def _join(self, number: int) -> None:
         first = hello(f"flood{number}") if number % 4 else b""
