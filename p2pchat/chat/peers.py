@@ -158,9 +158,8 @@ class PeerTable:
         if len(self._unlisted) < MAX_STRANGERS:
             return
         # an address that was learned stays, so who has one is no stranger any more
-        self._unlisted = {
-            peer.peer_id: peer for peer in self._unlisted.values() if not peer.addresses
-        }
+        for peer in [peer for peer in self._unlisted.values() if peer.addresses]:
+            del self._unlisted[peer.peer_id]
         strangers = [peer for peer in self._unlisted.values() if not peer.links]
         if len(strangers) >= MAX_STRANGERS:
             self._forget(strangers[0])
