@@ -35,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.hostile")
-    parser.add_argument("names", nargs="*", choices=[*ATTACKS, []], metavar="NAME")
+    # where none is named, argparse looks the empty list up too
+    names = ", ".join(ATTACKS)
+    parser.add_argument("names", nargs="*", choices=[*ATTACKS, []], metavar="NAME", help=names)
     parser.add_argument("--seconds", type=float, default=8.0, help="how long each attack goes on")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

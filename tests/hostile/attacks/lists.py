@@ -47,6 +47,8 @@ class BogusPeers(_Rogue):
     """
 
     name = "bogus-discovery"
+    #: for 10,000 peers that are remembered, and a list of as many more
+    room = 64 << 20
     answers: ClassVar[int] = 0
 
     def prepare(self) -> None:
