@@ -11,7 +11,7 @@ from tests.hostile.attacks.connections import (
 from tests.hostile.attacks.deaf import DeafToArchive, DeafToPublications
 from tests.hostile.attacks.escapes import EscapeSequences
 from tests.hostile.attacks.lists import BogusArchivePeers, BogusPeers, HundredMegabytes
-from tests.hostile.attacks.messages import SharedIds, StrayAcks
+from tests.hostile.attacks.messages import PingFlood, SharedIds, StrayAcks
 from tests.hostile.attacks.names import HelloFlood
 
 ATTACKS: dict[str, type[Attack]] = {
@@ -27,6 +27,7 @@ ATTACKS: dict[str, type[Attack]] = {
         BogusArchivePeers,
         HundredMegabytes,
         HelloFlood,
+        PingFlood,
         UnsolicitedArchives,
         WorthlessClaims,
         StrayAcks,

@@ -1,5 +1,7 @@
 """Lies about messages: ACKs for what was never sent, and ids that belong to others."""
 
+import time
+from itertools import count
 from typing import Any, ClassVar
 
 from tests.hostile.attack import Attack, Tell, hello, send
@@ -91,3 +93,25 @@ class SharedIds(Attack):
         self._members = {
             member: name for member, name in self._members.items() if member in self.crowd.members
         }
+
+
+class PingFlood(Attack):
+    """30 peers PING as fast as they are read, with 18,000 PINGs a second together at the most."""
+
+    name = "ping-flood"
+    crowd_size: ClassVar[int] = 30
+    burst: ClassVar[bytes] = b'{"type":"PING","msg_id":"ask","ttl":1}\n' * 300
+
+    def prepare(self) -> None:
+        self._numbers = count()
+
+    def step(self) -> None:
+        for _ in range(self.crowd_size - len(self.crowd.members)):
+            first = hello(f"flood{next(self._numbers)}")
+            self.crowd.join(HERE, self.target.chat, "127.66.7.1", first=first)
+        for member in list(self.crowd.members):
+            self.crowd.say(member, self.burst, messages=300)
+        deadline = time.monotonic() + 0.5
+        while (left := deadline - time.monotonic()) > 0:
+            for _ in self.crowd.hear(left):
+                pass
