@@ -19,6 +19,7 @@ class Level:
     rise: float
     noise: float
     floor: float
+    course: Sequence[float] = ()
 
     @property
     def allowed(self) -> float:
@@ -37,7 +38,8 @@ def judged(name: str, samples: Sequence[float], floor: float) -> Level:
     slope = sum((at - middle) * (value - mean) for at, value in enumerate(half)) / spread
     noise = pstdev(value - mean - slope * (at - middle) for at, value in enumerate(half))
     rise = slope * (len(half) - 1)
-    return Level(name, samples[0], samples[-1], max(samples), rise, noise, floor)
+    course = [samples[len(samples) * tenth // 10] for tenth in range(10)]
+    return Level(name, samples[0], samples[-1], max(samples), rise, noise, floor, course)
 
 
 def report(levels: Sequence[Level]) -> str:
@@ -47,4 +49,7 @@ def report(levels: Sequence[Level]) -> str:
         values = (level.first, level.last, level.most, level.rise, level.allowed)
         cells = "".join(f"{value:10.2f}" for value in values)
         lines.append(f"{level.name:12}{cells}  {'level' if level.ok else 'RISES'}")
+    for level in levels:
+        course = " ".join(f"{value:.4g}" for value in level.course)
+        lines.append(f"{level.name}, at each tenth of the time: {course}")
     return "\n".join(lines)
