@@ -15,6 +15,10 @@ class Conditions:
     loopback_latency: Range = (0.000_01, 0.000_1)
     """The same between two sockets of one machine."""
 
+    bandwidth: Range | None = None
+    """Bytes a second of each direction of a connection between two machines, drawn for each
+    segment; None: as many as there are."""
+
     chunking: float = 0.3
     """Probability that a write arrives cut in pieces, and that it arrives in one read with the
     write before it, if that is still on its way."""

@@ -138,6 +138,11 @@ class StreamSocket(Socket):
         self._out.reset()
         self.peer._out.reset()
 
+    def half_open(self) -> None:
+        """Let what either end sends vanish from now on: neither hears of it, nor of the other."""
+        self._out.lose_everything()
+        self.peer._out.lose_everything()
+
     def time_out(self) -> None:
         """The other side has not answered for so long that the connection is given up."""
         self._fail(errno.ETIMEDOUT)
@@ -165,8 +170,13 @@ class StreamSocket(Socket):
         self._out, peer._out = Stream(network, self, peer), Stream(network, peer, self)
 
     def _on_syn(self, _: Segment) -> None:
-        if not self.machine.booted:
+        local = self.peer.machine is self.machine
+        sheltered = "" if local else self.machine.sheltered
+        if not self.machine.booted or sheltered == "silent":
             self._gone()  # nobody is there to answer
+            return
+        if sheltered:
+            self._refuse()
             return
         self._listener = self.machine.listener_at(self.getsockname())
         if self._listener is not None and not self._listener.is_full():
@@ -174,7 +184,12 @@ class StreamSocket(Socket):
             self._out.send(Kind.SYN_ACK)
             return
         if self._listener is None:
-            self._out.send(Kind.RST)
+            self._refuse()
+        else:
+            self._gone()
+
+    def _refuse(self) -> None:
+        self._out.send(Kind.RST)
         self._gone()
 
     def _on_syn_ack(self, _: Segment) -> None:

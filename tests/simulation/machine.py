@@ -1,6 +1,6 @@
 """A simulated machine: its addresses, ports and sockets, below the one process that runs on it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tests.simulation.connection import State, StreamSocket
 from tests.simulation.sockets import Address, ListeningSocket, Socket
@@ -8,6 +8,9 @@ from tests.simulation.sockets import Address, ListeningSocket, Socket
 if TYPE_CHECKING:
     from tests.simulation.network import Network
     from tests.simulation.reactor import HostReactor
+
+#: Not at all, or who dials in gets no answer, or RST; dialling out goes on as before.
+Shelter = Literal["", "silent", "refusing"]
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_PORT = 65535
@@ -25,6 +28,8 @@ class Machine:
         self.ip = ip
         self.process: HostReactor | None = None
         self.booted = False
+        #: How a router in front answers who dials us, while it lets nobody in.
+        self.sheltered: Shelter = ""
         self.sockets: dict[int, Socket] = {}
         self.listeners: dict[Address, ListeningSocket] = {}
         self._descriptors = 2

@@ -31,7 +31,7 @@ from tests.simulation.clock import VirtualClock
 from tests.simulation.conditions import Conditions
 from tests.simulation.connection import State, StreamSocket
 from tests.simulation.eventlog import EventLog
-from tests.simulation.machine import Machine, is_loopback
+from tests.simulation.machine import Machine, Shelter, is_loopback
 from tests.simulation.reactor import HostReactor
 from tests.simulation.wire import Stream
 
@@ -97,6 +97,12 @@ class Network:
                     raise AssertionError(self._report(f"not so within {limit_seconds} s"))
                 more = self.clock.step(deadline)
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Collect errors that are logged though nothing runs, as by the garbage collector."""
+        with self._run():
+            yield
+
     @property
     def log(self) -> list[str]:
         """What happened, oldest first: time, event."""
@@ -128,6 +134,11 @@ class Network:
         self.trace(f"{ip} crashed")
         self._machine(ip).vanish()
 
+    def shelter(self, ip: str, answer: Shelter = "silent") -> None:
+        """Put a machine behind a router that lets nobody in, as NAT does; "" takes it away."""
+        self.trace(f"{ip} is sheltered: {answer}")
+        self._machine(ip).sheltered = answer
+
     def connections(self) -> list[StreamSocket]:
         """The dialling end of every connection that both ends hold open."""
         ends = [end for machine in self._machines.values() for end in machine.connections()]
@@ -138,6 +149,11 @@ class Network:
         end = connection if isinstance(connection, StreamSocket) else connection.socket
         self.trace(f"cut {end.name} {end.peer.name}")
         end.cut()
+
+    def half_open(self, connection: StreamSocket) -> None:
+        """Let all that is sent on one connection vanish, as when a router forgot it."""
+        self.trace(f"half open {connection.name} {connection.peer.name}")
+        connection.half_open()
 
     # For the parts of the simulation
 

@@ -32,6 +32,11 @@ class SimulatedThreadPool:
         self.joined = False
         self.adjustPoolsize(maxthreads=maxthreads)
 
+    @property
+    def busy(self) -> int:
+        """How many calls were given and have not run yet."""
+        return len(self._calls)
+
     def adjustPoolsize(self, minthreads: int | None = None, maxthreads: int | None = None) -> None:
         """Set the number of workers for what is given from now on."""
         if maxthreads is not None:

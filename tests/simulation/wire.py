@@ -76,12 +76,14 @@ class Stream:
         self._in_flight: deque[Segment] = deque()
         self._scheduled = False
         self._stalled_since: float | None = None
+        self._free_at = 0.0
+        self._black_hole = False
 
     def send(self, kind: Kind, data: bytes = b"", read_bytes: int = 0) -> None:
         """Put one segment on its way, behind all that were sent before."""
         conditions = self._network.conditions
         low, high = conditions.loopback_latency if self._local else conditions.latency
-        arrival = self._clock.now + self._random.uniform(low, high)
+        arrival = self._sent_at(len(data)) + self._random.uniform(low, high)
         self._in_flight.append(Segment(kind, arrival, data, read_bytes))
         if not self._scheduled:
             self._schedule(arrival)
@@ -104,8 +106,15 @@ class Stream:
             self._in_flight.pop()
         self.send(Kind.RST)
 
+    def lose_everything(self) -> None:
+        """Let nothing arrive any more, whatever becomes of the network."""
+        self._black_hole = True
+        self._in_flight.clear()
+
     def resume(self) -> None:
         """Go on after a partition, unless the sender is gone: then nobody retransmits its data."""
+        if self._black_hole:
+            return
         self._stalled_since = None
         self._scheduled = False
         if self._source.vanished:
@@ -114,19 +123,31 @@ class Stream:
             low, high = self._network.conditions.retransmission
             self._schedule(self._clock.now + self._random.uniform(low, high))
 
+    def _sent_at(self, size: int) -> float:
+        """Return when the last of so many bytes is on the wire, behind what is sent already."""
+        bandwidth = self._network.conditions.bandwidth
+        self._free_at = max(self._free_at, self._clock.now)
+        if bandwidth is not None and size and not self._local:
+            self._free_at += size / self._random.uniform(*bandwidth)
+        return self._free_at
+
     def _schedule(self, time: float) -> None:
         self._scheduled = True
         self._clock.call_at(time, self._arrive)
 
     def _arrive(self) -> None:
         self._scheduled = False
-        if not self._network.reachable(self._source.machine.ip, self._target.machine.ip):
+        if not self._passes():
             self._stall()
             return
-        if self._in_flight[0].arrival <= self._clock.now:
+        if self._in_flight and self._in_flight[0].arrival <= self._clock.now:
             self._deliver(self._in_flight.popleft())
         if self._in_flight and not self._scheduled:
             self._schedule(self._in_flight[0].arrival)
+
+    def _passes(self) -> bool:
+        ends = self._source.machine.ip, self._target.machine.ip
+        return not self._black_hole and self._network.reachable(*ends)
 
     def _deliver(self, segment: Segment) -> None:
         if self._network.tracing:

@@ -1,0 +1,197 @@
+"""One real node in a world: its machine, its disk and its clock, over all lives of its process."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from p2pchat.archive.archive import Archive as ArchiveChats
+from p2pchat.archive.service import ArchiveService
+from p2pchat.config import Archive, Config, Connection, Peer, Rendezvous
+from p2pchat.errors import RequestError
+from p2pchat.events import ChatChanged, DeliveryChanged, Event, MessageReceived
+from p2pchat.history import Bounds
+from p2pchat.identity import PeerId, make_peer_id
+from p2pchat.node import Node
+from p2pchat.sections import Outbox
+from tests.simulation.network import Network
+from tests.simulation.nodes import SilentLogs
+from tests.simulation.reactor import HostReactor
+from tests.simulation.world.disk import Disk, DiskHistory
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+RENDEZVOUS = "10.0.2.1"
+
+#: How long leaving may take, in seconds, and how long after it something may be left.
+LONGEST_LEAVE = 15.0
+LINGER = 3.0
+
+#: Where a node is between two lives.
+ABSENT, RUNNING, LEAVING = "absent", "running", "leaving"
+
+#: Small bounds are reached.
+OUTBOX = Outbox(max_messages=600, max_per_peer=250)
+ARCHIVE = Archive(peer_request_interval=10, archive_request_interval=20, max_pending=50)
+
+
+class Inhabitant:
+    """A node that is started, crashed and stopped; `heard` is called with each of its events.
+
+    `sent` has the text and the receiver of every message that was reported as queued, by msg_id,
+    `settled` what became of them. `posted` are the chats that it can be held to.
+    """
+
+    def __init__(
+        self, network: Network, number: int, heard: Callable[["Inhabitant", Event], None]
+    ) -> None:
+        self.network = network
+        self.number = number
+        self.name = f"n{number}"
+        self.ip = f"10.0.0.{number}"
+        self.peer_id: PeerId = make_peer_id(self.name, "CIC")
+        self.state = ABSENT
+        self.node: Node | None = None
+        self.history: DiskHistory | None = None
+        bounds = Bounds(max_outbox=OUTBOX.max_messages, max_outbox_per_peer=OUTBOX.max_per_peer)
+        self.disk = Disk(self.peer_id, bounds, self.wall_clock)
+        self.ahead = 0.0  # of the true time, in seconds
+        self.drift = 0.0  # seconds a second
+        self.crashes = 0
+        self.leaving_since = 0.0
+        self.height = 0
+        self.sent: dict[str, PeerId] = {}
+        self.settled: dict[str, str] = {}
+        self.shown: Counter[tuple[str, str]] = Counter()
+        self.posted: set[str] = set()
+        self.promised: set[str] = set()
+        self.left: Callable[[Inhabitant], None] = lambda _: None
+        self._heard = heard
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def host(self) -> HostReactor:
+        return self.network.host(self.ip)
+
+    @property
+    def config(self) -> Config:
+        return Config(
+            peer=Peer(name=self.name, bind=self.ip),
+            rendezvous=Rendezvous(host=RENDEZVOUS, embedded=False),
+            connection=Connection(discovery_interval=15),
+            archive=ARCHIVE,
+            outbox=OUTBOX,
+        )
+
+    @property
+    def held_archive(self) -> ArchiveChats | None:
+        """The archive in memory, while the node runs."""
+        if self.state != RUNNING or self.node is None:
+            return None
+        return self._service(self.node).archive
+
+    @property
+    def waiting_chats(self) -> int:
+        """How many chats wait to be mined."""
+        return self._service(self.node).waiting if self.node is not None else 0
+
+    @staticmethod
+    def _service(node: Node) -> ArchiveService:
+        assert isinstance(node.archive, ArchiveService)
+        return node.archive
+
+    def start(self) -> None:
+        """Start a process that knows nothing but what is on the disk, unless one runs."""
+        if self.state != ABSENT:
+            return
+        host = self.host
+        rng = Random(self.network.random.random())
+        self.history = DiskHistory(host, self.peer_id, self.disk, self.wall_clock)
+        self.height = 0
+        self.state = RUNNING
+        self.node = Node(
+            *(host, rng, self.wall_clock, self.config, SilentLogs(), lambda: None),
+            storage=self.disk.chats,
+            history=self.history,
+        )
+        self.node.subscribe(self._note)
+        self.node.privilegedStartService()
+        self.node.startService()
+
+    def crash(self) -> None:
+        """End the process at once; what it was given and had not stored is gone with it."""
+        if self.state == ABSENT:
+            return
+        self.network.crash(self.ip)
+        self.node, self.state = None, ABSENT
+        self.crashes += 1
+        self._forgive()
+
+    def stop(self) -> None:
+        """Leave as a user would; `left` is called a while after that is over."""
+        if self.node is None or self.state != RUNNING:
+            return
+        self.state, self.leaving_since = LEAVING, self.network.clock.now
+        node, host = self.node, self.host
+        node.stopService().addBoth(self._stopped, host)
+
+    def say(self, to: "Inhabitant", text: str) -> None:
+        """Send a message, which may be refused."""
+        if self.state == RUNNING and self.node is not None:
+            self.node.send(to.peer_id, text).addErrback(_refused)
+
+    def publish(self, target: str, text: str) -> None:
+        if self.state == RUNNING and self.node is not None:
+            self.node.publish(target, text)
+
+    def post(self, text: str) -> None:
+        """Ask for a chat in the archive, which may be refused."""
+        if self.state != RUNNING or self.node is None:
+            return
+        try:
+            self.node.archive.chat(text)
+        except RequestError:
+            return
+        self.posted.add(text)
+
+    def wall_clock(self) -> datetime:
+        """Return what this machine takes for the time."""
+        return START + timedelta(seconds=self.network.clock.now * (1 + self.drift) + self.ahead)
+
+    def _stopped(self, result: Any, host: HostReactor) -> None:
+        self.network.trace(f"{self} has left: {result!r:.200}")
+        if isinstance(result, Failure):
+            result.raiseException()
+        host.run_at(self.network.clock.now + LINGER, self._over)
+
+    def _over(self) -> None:
+        if self.disk.full:
+            self._forgive()
+        self.left(self)
+        self.node, self.state = None, ABSENT
+        self.host.machine.end_process()
+
+    def _forgive(self) -> None:
+        """Hold the node to nothing but the chats that it promised or has on its disk."""
+        self.posted &= self.promised | {record.text for record in self.disk.chats.load().own}
+
+    def _note(self, event: Event) -> None:
+        if self.network.tracing:
+            self.network.trace(f"{self} {event!r}")
+        if isinstance(event, MessageReceived):
+            self.shown[event.source, event.msg_id] += 1
+        elif isinstance(event, DeliveryChanged):
+            if event.state == "queued":
+                self.sent[event.msg_id] = PeerId(event.to)
+            self.settled[event.msg_id] = event.state
+        elif isinstance(event, ChatChanged) and event.state in ("archived", "confirmed"):
+            self.promised.add(event.text)
+        self._heard(self, event)
+
+
+def _refused(failure: Failure) -> None:
+    failure.trap(RequestError)
