@@ -1,0 +1,266 @@
+"""What must hold in a world: each function yields what is wrong, or nothing.
+
+Some look at one event of a node, some at a moment, some at a node that has left, some at the end,
+when all is mended and was quiet for a while.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from p2pchat.archive.kernel import first_invalid
+from p2pchat.events import ArchiveGrew, ChatChanged, DeliveryChanged, Event, MessageReceived
+from p2pchat.history import Entry
+from tests.simulation.archives import texts
+from tests.simulation.connection import State
+from tests.simulation.world.inhabitant import (
+    ABSENT,
+    ARCHIVE,
+    LEAVING,
+    LONGEST_LEAVE,
+    OUTBOX,
+    RUNNING,
+    Inhabitant,
+)
+
+if TYPE_CHECKING:
+    from tests.simulation.world.world import World
+
+# At an event
+
+
+def is_shown_under_its_sender(world: "World", node: Inhabitant, event: Event) -> Iterator[str]:
+    """What is shown was said, by the peer it is shown under, to us or to all."""
+    if isinstance(event, MessageReceived) and not event.relayed:
+        said = world.said.get(event.text)
+        if said is None:
+            yield f"{node} shows {event.text!r:.80}, which nobody said"
+        elif said != (event.source, event.to):
+            yield f"{node} shows {event.text!r:.80} from {event.source} to {event.to}, not {said}"
+
+
+def is_shown_once(world: "World", node: Inhabitant, event: Event) -> Iterator[str]:
+    """Nothing is shown twice, over all lives of a process."""
+    if isinstance(event, MessageReceived) and node.shown[event.source, event.msg_id] > 1:
+        yield f"{node} shows {event.text!r:.80} again"
+
+
+def is_stored_when_promised(world: "World", node: Inhabitant, event: Event) -> Iterator[str]:
+    """What is reported as queued is on our disk, as delivered on that of its receiver."""
+    if not isinstance(event, DeliveryChanged):
+        return
+    if event.state == "queued" and event.msg_id not in node.disk.waiting():
+        yield f"{event.msg_id} is queued, but not on the disk of {node}"
+    receiver = world.honest(event.to)
+    if event.state != "delivered" or receiver is None:
+        return
+    if receiver.disk.received(node.peer_id, event.msg_id) is None:
+        yield f"{event.msg_id} is delivered, but not on the disk of {receiver}"
+
+
+def is_archived_when_promised(world: "World", node: Inhabitant, event: Event) -> Iterator[str]:
+    """A chat that is reported as archived or confirmed is in the archive on our disk."""
+    if (
+        isinstance(event, ChatChanged)
+        and event.state in ("archived", "confirmed")
+        and event.text not in texts(node.disk.chats.load().archive)
+    ):
+        yield f"{event.text!r} is {event.state}, but not on the disk of {node}"
+
+
+def archive_does_not_shrink(world: "World", node: Inhabitant, event: Event) -> Iterator[str]:
+    """A node's archive never becomes shorter, and changes without growing only in its order."""
+    if isinstance(event, ArchiveGrew):
+        least = node.height if event.reorganised else node.height + 1
+        if event.height < least:
+            yield f"{node} went from {node.height} chats to {event.height}"
+        node.height = event.height
+
+
+AT_EVENTS = (
+    is_shown_under_its_sender,
+    is_shown_once,
+    is_stored_when_promised,
+    is_archived_when_promised,
+    archive_does_not_shrink,
+)
+
+# At any moment
+
+
+def no_error_is_unhandled(world: "World") -> Iterator[str]:
+    """Nothing raises where nobody catches it: in a callback, a timer, a thread or a Deferred."""
+    for failure in world.network.errors[world.errors_seen :]:
+        yield failure.getTraceback()
+    world.errors_seen = len(world.network.errors)
+
+
+def archives_are_valid(world: "World") -> Iterator[str]:
+    """The archive of every node, in memory, is valid from its first chat to its last."""
+    for node in world.nodes.values():
+        archive = node.held_archive
+        if archive is None:
+            continue
+        known = world.checked.get(node.number)
+        if known is archive:
+            continue
+        start = 0 if known is None else known.common(archive)
+        if first_invalid(archive.buffer, archive.offsets, start, archive.height) is not None:
+            yield f"the archive of {node} is not valid"
+        world.checked[node.number] = archive
+
+
+def queues_keep_their_bounds(world: "World") -> Iterator[str]:
+    """No queue of a node is longer than its settings allow."""
+    for node in world.nodes.values():
+        if node.state != RUNNING or node.node is None:
+            continue
+        limits = node.config.limits
+        status = node.node.status()
+        archive_peers = status.archive.peers if status.archive else ()
+        longest = max((link.queued for link in node.node.links()), default=0)
+        counts = (
+            ("links", status.links, limits.max_links),
+            ("handshakes", status.handshakes, limits.max_links),
+            ("messages in the outbox", len(node.disk.waiting()), OUTBOX.max_messages),
+            ("messages queued on a link", longest, limits.queue_messages),
+            ("peers", len(node.node._chat.known_ids()), limits.max_known_peers),
+            ("peers of the archive", len(archive_peers), ARCHIVE.max_peers),
+            ("chats to mine", node.waiting_chats, ARCHIVE.max_pending),
+        )
+        for what, count, most in counts:
+            if count > most:
+                yield f"{node} has {count} {what}, {most} are allowed"
+
+
+def leaving_is_bounded(world: "World") -> Iterator[str]:
+    """Who is told to leave has left some seconds later, whatever the network and the disk do."""
+    for node in world.nodes.values():
+        since = world.network.clock.now - node.leaving_since
+        if node.state == LEAVING and since > LONGEST_LEAVE:
+            yield f"{node} still leaves after {since:.0f} s"
+            node.leaving_since = world.network.clock.now  # told once
+
+
+AT_ANY_MOMENT = (
+    no_error_is_unhandled,
+    archives_are_valid,
+    queues_keep_their_bounds,
+    leaving_is_bounded,
+)
+
+# Of a node that has left
+
+
+def nothing_is_left_behind(world: "World", node: Inhabitant) -> Iterator[str]:
+    """Who has left has no timer, no socket and no thread any more, and its history is closed."""
+    host = node.host
+    timers = [f"{call.func}" for call in host.getDelayedCalls()]
+    if timers:
+        yield f"{node} left timers: {timers}"
+    # a handshake that nobody accepted is the kernel's
+    states = ((one, getattr(one, "state", None)) for one in host.machine.sockets.values())
+    kernels = (State.NEW, State.ACCEPTING)
+    sockets = [f"{one.getsockname()}" for one, state in states if state not in kernels]
+    if sockets or host.getReaders() or host.getWriters():
+        yield f"{node} left sockets: {sockets} {host.getReaders()} {host.getWriters()}"
+    busy = host.getThreadPool().busy + (node.history.unanswered if node.history else 0)
+    if busy:
+        yield f"{node} left {busy} calls in threads"
+    if node.history is not None and not node.history.closed:
+        yield f"{node} left its history open"
+
+
+WHEN_LEFT = (nothing_is_left_behind,)
+
+# At the end
+
+
+def all_accepted_has_arrived(world: "World") -> Iterator[str]:
+    """Every message that was reported as queued or delivered is at its receiver, once, unchanged.
+
+    It was shown there, too, unless the receiver crashed at some time; and its sender knows of it.
+    """
+    for sender in world.nodes.values():
+        ours = {e.msg_id: e for e in sender.disk.entries() if e.direction == "out"}
+        for msg_id, to in sender.sent.items():
+            receiver = world.honest(to)
+            assert receiver is not None
+            for what in _trouble_of(sender, receiver, msg_id, ours.get(msg_id)):
+                yield f"{sender} to {receiver}: {msg_id} {what}"
+
+
+def _trouble_of(
+    sender: Inhabitant, receiver: Inhabitant, msg_id: str, sent: Entry | None
+) -> Iterator[str]:
+    received = receiver.disk.received(sender.peer_id, msg_id)
+    if sent is None:
+        yield "is not in its sender's history"
+    elif received is None:
+        yield f"did not arrive; to its sender it is {sent.state} {sent.reason}"
+    elif received.text != sent.text:
+        yield f"is another text: {received.text!r:.80}"
+    elif sent.state != "delivered":
+        yield f"arrived and is {sent.state} {sent.reason}"
+    elif not receiver.shown[sender.peer_id, msg_id] and not receiver.crashes:
+        yield "was never shown"
+
+
+def nothing_arrived_twice(world: "World") -> Iterator[str]:
+    """No history has a text from one sender twice: none is ever said twice to somebody."""
+    for node in world.nodes.values():
+        entries = (e for e in node.disk.entries() if e.direction == "in" and not e.relayed)
+        stored = Counter((entry.source, entry.text) for entry in entries)
+        twice = [key for key, count in stored.items() if count > 1]
+        if twice:
+            yield f"{node} stored twice: {twice[:3]}"
+
+
+def all_hold_one_archive(world: "World") -> Iterator[str]:
+    """All nodes hold the same archive."""
+    tips = Counter(world.tips())
+    if len(tips) > 1:
+        yield f"there are {len(tips)} archives: {tips}"
+
+
+def every_chat_is_there_once(world: "World") -> Iterator[str]:
+    """The archive has every chat that was reported as archived or that its author holds, once."""
+    counts: dict[tuple[int, str], Counter[str]] = {}
+    for node in world.nodes.values():
+        archive = node.held_archive
+        if archive is None:
+            continue
+        key = archive.height, archive.tip
+        if key not in counts:
+            counts[key] = Counter(texts(archive))
+        found = counts[key]
+        for author in world.nodes.values():
+            for text in sorted(author.posted | author.promised):
+                if found[text] != 1:
+                    yield f"{node} has {text!r} {found[text]} times"
+
+
+def nobody_is_away(world: "World") -> Iterator[str]:
+    """Every node that was ever started runs."""
+    for node in world.nodes.values():
+        if node.state != RUNNING:
+            yield f"{node} is {node.state}"
+
+
+AT_THE_END = (
+    all_accepted_has_arrived,
+    nothing_arrived_twice,
+    all_hold_one_archive,
+    every_chat_is_there_once,
+    nobody_is_away,
+)
+
+
+def everybody_has_left(world: "World") -> Iterator[str]:
+    """All nodes could be stopped."""
+    for node in world.nodes.values():
+        if node.state != ABSENT:
+            yield f"{node} is {node.state}"
+
+
+WHEN_ALL_LEFT = (everybody_has_left,)
