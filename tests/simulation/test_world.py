@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pchat.archive.keeper import Keeper
 from p2pchat.archive.own import OwnChats
 from p2pchat.archive.replica import Replica
+from p2pchat.chat.dialer import Dialer
 from p2pchat.chat.outbox import Outbox
 from p2pchat.chat.receiving import Receiving
 from p2pchat.events import ArchiveGrew, MessageReceived
@@ -54,10 +55,14 @@ class PlanTests(SynchronousTestCase):
     """Plans are derived from seeds and lived through without a violation."""
 
     def test_a_few_seeds(self) -> None:
-        for seed in (1, 2):
+        messages = chats = 0
+        for seed in (1, 2, 3):
             outcome = run_plan(make_plan(seed, nodes=4, minutes=1))
             self.assertEqual(outcome.violations, [], f"seed {seed}")
-            self.assertGreater(outcome.messages, 5)
+            messages += outcome.messages
+            chats += outcome.chats
+        self.assertGreater(messages, 100)
+        self.assertGreater(chats, 0)
 
     def test_each_kind_of_stranger(self) -> None:
         enter = [(1, "enter", kind, number) for number, kind in enumerate(STRANGERS)]
@@ -175,7 +180,7 @@ class SabotageTests(SynchronousTestCase):
 
         outcome = self.live((20, "stop", 1), tamper=hang)
         expected = {"leaving_is_bounded", "everybody_has_left", "nobody_is_away"}
-        self.assertEqual(outcome.violated(), expected)
+        self.assertLessEqual(expected, outcome.violated())
 
     def test_timer_that_is_left(self) -> None:
         outcome = self.live(tamper=lambda node: node.host.callLater(86400, hash, node))
@@ -206,6 +211,10 @@ class SabotageTests(SynchronousTestCase):
         self.patch(Replica, "received", lambda *_: None)
         expected = {"all_hold_one_archive", "every_chat_is_there_once"}
         self.assertEqual(self.live().violated(), expected)
+
+    def test_peer_that_is_not_dialled_again(self) -> None:
+        self.patch(Dialer, "dial", lambda *_, **__: None)
+        self.assertIn("everybody_is_connected", self.live().violated())
 
     def test_chat_that_is_there_twice(self) -> None:
         add = OwnChats.add

@@ -94,6 +94,11 @@ class Inhabitant:
             return None
         return self._service(self.node).archive
 
+    def connected_to(self) -> list[str]:
+        """Return to whom there are links, once for each."""
+        links = self.node.links() if self.node is not None and self.state == RUNNING else ()
+        return [link.peer_id for link in links]
+
     @property
     def waiting_chats(self) -> int:
         """How many chats wait to be mined."""

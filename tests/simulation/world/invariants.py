@@ -247,12 +247,24 @@ def nobody_is_away(world: "World") -> Iterator[str]:
             yield f"{node} is {node.state}"
 
 
+def everybody_is_connected(world: "World") -> Iterator[str]:
+    """Every node has a link to every other one, and one only."""
+    everybody = {node.peer_id for node in world.nodes.values()}
+    for node in world.nodes.values():
+        links = Counter(node.connected_to())
+        missing = sorted(everybody - set(links) - {node.peer_id})
+        doubled = sorted(peer for peer in everybody if links[peer] > 1)
+        if missing or doubled:
+            yield f"{node} has no link to {missing}, several to {doubled}"
+
+
 AT_THE_END = (
     all_accepted_has_arrived,
     nothing_arrived_twice,
     all_hold_one_archive,
     every_chat_is_there_once,
     nobody_is_away,
+    everybody_is_connected,
 )
 
 

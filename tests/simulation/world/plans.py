@@ -91,6 +91,8 @@ class _Author:
             self._add(self._random.uniform(0, self._end / 5), "start", node)
             if self._random.random() < 0.3:
                 self._add(0.0, "drift", node, round(self._random.uniform(-0.01, 0.01), 5))
+        if self._random.random() < 0.5:
+            self._weather(0.0)
         for number in range(self._random.randint(0, 3)):
             kind = self._random.choice(STRANGERS)
             self._add(self._random.uniform(0, self._end / 2), "enter", kind, number)

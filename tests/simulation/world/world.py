@@ -11,7 +11,7 @@ from p2pchat.rendezvous.registry import MemoryRegistry
 from p2pchat.rendezvous.server import RendezvousFactory
 from tests.simulation.network import Network
 from tests.simulation.world import invariants
-from tests.simulation.world.inhabitant import ABSENT, RENDEZVOUS, RUNNING, Inhabitant
+from tests.simulation.world.inhabitant import ABSENT, RENDEZVOUS, Inhabitant
 from tests.simulation.world.plans import Plan, Step
 from tests.simulation.world.strangers import Stranger
 
@@ -254,8 +254,8 @@ class World:
     def _is_quiet(self) -> bool:
         nodes = self.nodes.values()
         waiting = any(node.disk.waiting() or node.waiting_chats for node in nodes)
-        running = all(node.state == RUNNING for node in nodes)
-        return running and not waiting and len(set(self.tips())) < 2
+        apart = any(invariants.nobody_is_away(self)) or any(invariants.everybody_is_connected(self))
+        return not waiting and not apart and len(set(self.tips())) < 2
 
     def _leave(self) -> None:
         for node in self.nodes.values():
