@@ -52,6 +52,7 @@ class Inhabitant:
         self.name = f"n{number}"
         self.ip = f"10.0.0.{number}"
         self.peer_id: PeerId = make_peer_id(self.name, "CIC")
+        self.port = 4000
         self.state = ABSENT
         self.node: Node | None = None
         self.history: DiskHistory | None = None
@@ -80,7 +81,7 @@ class Inhabitant:
     @property
     def config(self) -> Config:
         return Config(
-            peer=Peer(name=self.name, bind=self.ip),
+            peer=Peer(name=self.name, bind=self.ip, port=self.port),
             rendezvous=Rendezvous(host=RENDEZVOUS, embedded=False),
             connection=Connection(discovery_interval=15),
             archive=ARCHIVE,

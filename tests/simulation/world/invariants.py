@@ -240,6 +240,14 @@ def every_chat_is_there_once(world: "World") -> Iterator[str]:
                     yield f"{node} has {text!r} {found[text]} times"
 
 
+def nothing_waits(world: "World") -> Iterator[str]:
+    """No node has a message to deliver, on its disk or in memory, or a chat to mine."""
+    for node in world.nodes.values():
+        stored, pending = len(node.disk.waiting()), node.node.pending if node.node else 0
+        if stored or pending or node.waiting_chats:
+            yield f"{node} has {stored} ({pending}) messages and {node.waiting_chats} chats to send"
+
+
 def nobody_is_away(world: "World") -> Iterator[str]:
     """Every node that was ever started runs."""
     for node in world.nodes.values():
@@ -261,6 +269,7 @@ def everybody_is_connected(world: "World") -> Iterator[str]:
 AT_THE_END = (
     all_accepted_has_arrived,
     nothing_arrived_twice,
+    nothing_waits,
     all_hold_one_archive,
     every_chat_is_there_once,
     nobody_is_away,

@@ -111,7 +111,7 @@ class _Author:
 
     def _later(self, at: float, longest: float) -> float:
         """Draw when something is over: often soon, at times late, never behind the end."""
-        return min(self._end, at + longest * self._random.random() ** 3 + 0.01)
+        return min(self._end, at + longest * self._random.random() ** 4 + 0.01)
 
     # One method for each kind of trouble; each adds its steps at that time and later.
 
@@ -128,7 +128,9 @@ class _Author:
     def _crash(self, at: float) -> None:
         node = self._node()
         self._add(at, "crash", node)
-        self._add(self._later(at, 120), "start", node)
+        if self._random.random() < 0.2:
+            self._add(at, "move", node, self._random.randint(4001, 4009))
+        self._add(self._later(at, 900), "start", node)
 
     def _ambush(self, at: float) -> None:
         """Crash somebody in the middle of something."""
@@ -150,7 +152,7 @@ class _Author:
     def _part(self, at: float) -> None:
         size = self._random.randint(1, max(1, len(self._nodes) // 2))
         self._add(at, "part", *sorted(self._random.sample(self._nodes, size)))
-        self._add(self._later(at, 300), "heal")
+        self._add(self._later(at, 1500), "heal")
 
     def _cut(self, at: float) -> None:
         self._add(at, "cut", round(self._random.random(), 6))
