@@ -43,6 +43,11 @@ class Disk:
         number = shelf.find(("in", False, source, msg_id))
         return None if number is None else shelf[number]
 
+    def is_waiting(self, msg_id: str) -> bool:
+        """Tell whether a message is in the outbox."""
+        number = self.notebook._find_own(msg_id)
+        return number is not None and number in self.notebook._attempts
+
     def waiting(self) -> list[str]:
         """Return the ids of what is in the outbox."""
         return [entry.msg_id for entry in self.notebook.outbox()]

@@ -49,7 +49,7 @@ def is_stored_when_promised(world: "World", node: Inhabitant, event: Event) -> I
     """What is reported as queued is on our disk, as delivered on that of its receiver."""
     if not isinstance(event, DeliveryChanged):
         return
-    if event.state == "queued" and event.msg_id not in node.disk.waiting():
+    if event.state == "queued" and not node.disk.is_waiting(event.msg_id):
         yield f"{event.msg_id} is queued, but not on the disk of {node}"
     receiver = world.honest(event.to)
     if event.state != "delivered" or receiver is None:

@@ -43,6 +43,7 @@ _TROUBLES = {
     "publish": 5,
     "crash": 6,
     "ambush": 8,
+    "ordeal": 5,
     "stop": 5,
     "part": 3,
     "cut": 8,
@@ -143,6 +144,23 @@ class _Author:
         moment = at + self._random.uniform(0, self._random.choice((0.02, 0.2, 2.0)))
         self._add(moment, "crash", victim)
         self._add(self._later(moment, 30), "start", victim)
+
+    def _ordeal(self, at: float) -> None:
+        """Let a lot befall one node within seconds, in any order."""
+        node = self._node()
+        verbs = ("crash", "start", "stop", "start", "fill_disk", "free_disk", "start")
+        for _ in range(self._random.randint(3, 8)):
+            at += self._random.choice((0.0, 0.01, 0.1, 1.0, 6.0)) * self._random.random()
+            match self._random.choice((*verbs, "say", "say", "hear", "chat")):
+                case "say":
+                    self._add(at, "say", node, self._node(), 3)
+                case "hear":
+                    self._add(at, "say", self._node(), node, 3)
+                case "chat":
+                    self._add(at, "chat", node, 1)
+                case verb:
+                    self._add(at, verb, node)
+        self._add(at + 1, "start", node)
 
     def _stop(self, at: float) -> None:
         node = self._node()

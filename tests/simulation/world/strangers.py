@@ -233,6 +233,8 @@ class ArchiveLink(Protocol):
     def _ask(self) -> None:
         if self._stranger.kind == "endless-archive":
             self.transport.write(bytes(33 * 1000))
+        elif self._stranger.kind == "invalid-archive":
+            self.transport.write(_speech(self._stranger))
         elif self._stranger.kind != "stalled-archive":
             self.transport.write(b"\x01\x03")
 
