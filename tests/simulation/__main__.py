@@ -30,10 +30,8 @@ PAUSE = 10.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run; return the exit status, 1 if anything did not hold."""
+    """Do what a command line says; return the exit status, 1 if anything did not hold."""
     options = _parser().parse_args(arguments)
-    # without this all that nodes log would be kept in memory
-    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
     return _replay(options) if options.replay is not None else _run(options)
 
 
@@ -122,4 +120,6 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    # without this all that nodes log would be kept in memory
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
     sys.exit(main())

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import structs
 from twisted.internet.defer import Deferred, fail, succeed
@@ -22,6 +24,7 @@ from p2pchat.chat.receiving import Receiving
 from p2pchat.events import ArchiveGrew, MessageReceived
 from p2pchat.store.notebook import Notebook
 from tests.archive.mined import sketch
+from tests.simulation import __main__ as program
 from tests.simulation.world import world
 from tests.simulation.world.disk import DiskHistory
 from tests.simulation.world.inhabitant import START, Inhabitant
@@ -230,6 +233,47 @@ class SabotageTests(SynchronousTestCase):
     def test_step_that_raises(self) -> None:
         outcome = self.live((20, "no_such_verb"))
         self.assertEqual(outcome.violated(), {"the_world_goes_on"})
+
+
+class ProgramTests(SynchronousTestCase):
+    """What `python -m tests.simulation` does and prints."""
+
+    #: Short worlds.
+    SMALL: ClassVar[list[str]] = ["--nodes", "2", "--minutes", "0.5", "--jobs", "1"]
+
+    def setUp(self) -> None:
+        self.patch(world, "QUIET", 1.0)
+
+    def run_program(self, *arguments: str) -> tuple[int, list[str]]:
+        with redirect_stdout(StringIO()) as output:
+            status = program.main([*self.SMALL, *arguments])
+        return status, output.getvalue().splitlines()
+
+    def test_seeds_that_pass(self) -> None:
+        self.patch(program, "time", lambda: 77.7)
+        status, lines = self.run_program("--seeds", "2", "--new", "1")
+        self.assertEqual(status, 0, lines)
+        self.assertRegex(lines[0], "^new seeds: 77 to 77$")
+        self.assertRegex(lines[-1], r"^3 seeds, .* 0 violations in 0 seeds; ")
+
+    def test_seed_that_fails_is_told_with_the_command_that_replays_it(self) -> None:
+        show = Receiving._show
+
+        def twice(*arguments: Any) -> None:
+            show(*arguments)
+            show(*arguments)
+
+        self.patch(Receiving, "_show", twice)
+        status, lines = self.run_program("--seeds", "1", "--first", "12", "--tries", "30")
+        self.assertEqual(status, 1, lines)
+        self.assertRegex(lines[0], "^seed 12: .* is_shown_once: ")
+        command = next(line for line in lines if "python -m tests.simulation" in line)
+        steps = command.partition("--steps ")[2]
+        self.assertLessEqual(len(steps.split(",")), 4, lines)
+        status, lines = self.run_program("--replay", "12", "--steps", steps)
+        self.assertEqual(status, 1)
+        self.assertTrue(any("is_shown_once" in line for line in lines))
+        self.assertRegex(lines[-1], "^log [0-9a-f]{64}$")
 
 
 class ShrinkingTests(SynchronousTestCase):
