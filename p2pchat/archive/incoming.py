@@ -36,10 +36,18 @@ class Incoming:
     """Takes the chats of one ArchiveResponse, `count` of them, against our archive `base`.
 
     `limit` bounds the bytes of the whole archive. It is kept if it is longer than base; if it is as
-    long, only if it differs from base within the first `rival_below` chats.
+    long, only if it differs from base within the first `rival_below` chats, or only from the chat
+    with the index `rival_from` on.
     """
 
-    def __init__(self, count: int, base: Archive, limit: int, rival_below: int = 0) -> None:
+    def __init__(
+        self,
+        count: int,
+        base: Archive,
+        limit: int,
+        rival_below: int = 0,
+        rival_from: int = 1 << 32,
+    ) -> None:
         self.count = count
         self.base = base
         #: How many chats, from the first one on, are the same as in base.
@@ -48,6 +56,7 @@ class Incoming:
         self.invalid: int | None = None
         self._limit = max(limit, base.size)
         self._rival_below = rival_below
+        self._rival_from = rival_from
         self._agreed = 0  # bytes that are the same as in base
         self._arrived = 0  # chats that are here in full
         self._missing = 0  # bytes until the end of the chat that has begun, past comparing
@@ -238,8 +247,9 @@ class Incoming:
         return self.count > self.base.height
 
     def _is_rival(self) -> bool:
-        same_length = self.count == self.base.height
-        return same_length and self.common < min(self.count, self._rival_below)
+        if self.count != self.base.height or self.common == self.count:
+            return False
+        return self.common < self._rival_below or self.common >= self._rival_from
 
     def _keep(self, data: memoryview) -> int:
         """Keep bytes up to the end of the last chat."""

@@ -20,6 +20,10 @@ from p2pchat.archive.incoming import Incoming
 from p2pchat.archive.own import OwnChat, OwnChats, locate
 from p2pchat.archive.record import DIGEST_SIZE, PROOF, head
 
+#: So many of the newest chats may be in another order for who has no chat among them; more would
+#: cost whoever is sent archives of one length again and again.
+TIE_DEPTH = 1000
+
 
 class Change(NamedTuple):
     """The archive grew: the first `common` chats stayed, `dropped` were replaced."""
@@ -66,7 +70,10 @@ class Replica:
 
     def incoming(self, count: int) -> Incoming:
         """Return what takes an archive that begins to arrive."""
-        return Incoming(count, self.archive, self.limit, rival_below=self.own.highest)
+        newest = self.archive.height - TIE_DEPTH
+        return Incoming(
+            count, self.archive, self.limit, rival_below=self.own.highest, rival_from=newest
+        )
 
     def received(self, incoming: Incoming) -> Change | None:
         """Take an archive that is useful; return what it changes."""
@@ -147,15 +154,13 @@ class Replica:
             self.rival = rival
 
     def _is_better_order(self, rival: Archive) -> bool:
-        """Tell whether a rival holds the same chats, some of them ours, and has the lesser tip.
+        """Tell whether a rival holds the same chats in another order, and has the lesser tip.
 
         Nobody has anything left to mine then, so that only this ends the tie before the next chat.
         """
         common = self.archive.common(rival)
-        return (
-            self.own.highest > common
-            and rival.tip < self.archive.tip
-            and _texts(rival, common) == _texts(self.archive, common)
+        return rival.tip < self.archive.tip and _texts(rival, common) == _texts(
+            self.archive, common
         )
 
     def _lost_in(self, rival: Archive) -> OwnChat | None:

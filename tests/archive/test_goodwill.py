@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.archive.goodwill import MAX_OFFENDERS, NEWCOMERS_A_MINUTE, PATIENCE, Goodwill
 from p2pchat.events import ArchivePeerChanged
-from tests.archive.examples import THOUSAND, chats_of, joined, wire
+from tests.archive.examples import THOUSAND, branch, chats_of, joined, wire
 from tests.archive.world import ARCHIVE_REQUEST, SOON, ArchiveCase, ScriptedLink
 
 ALICE, BOB, CAROL = "10.0.0.1", "10.0.0.2", "10.0.0.3"
@@ -157,12 +157,19 @@ class OffenderTests(OffenderCase):
         self.offend(link, PATIENCE - 1)
         self.assertEqual(self.offences(BOB), (2 * PATIENCE - 2, False))
 
-    def test_what_is_not_longer_than_ours_is_no_offence(self) -> None:
+    def test_what_is_shorter_than_ours_or_as_long_and_valid_is_no_offence(self) -> None:
         link = self.linked(self.alice, BOB)
-        for _ in range(2 * PATIENCE):
-            link.say(wire(joined(chats_of(FIVE)[::-1])))
+        shorter_and_wrong = joined(chats_of(FIVE)[3::-1])
+        for archive in (shorter_and_wrong, branch(2, length=3)) * PATIENCE:
+            link.say(wire(archive))
             self.run_for(SOON)
         self.assertEqual(self.offences(BOB), (0, False))
+
+    def test_what_is_as_long_as_ours_and_not_valid_is_one(self) -> None:
+        link = self.linked(self.alice, BOB)
+        link.say(wire(joined(chats_of(FIVE)[::-1])))
+        self.run_for(SOON)
+        self.assertEqual(self.offences(BOB), (1, False))
 
 
 class SharedAddressTests(OffenderCase):

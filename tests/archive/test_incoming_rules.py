@@ -28,13 +28,14 @@ class Outcome(NamedTuple):
     taken: int
 
 
-def expected(count: int, data: bytes, base: Archive, rival_below: int) -> Outcome:
+def expected(count: int, data: bytes, base: Archive, rival_below: int, rival_from: int) -> Outcome:
     """Apply the rules to all of the bytes that come."""
     chats = split(data, count)
     same = [mine == theirs for mine, theirs in zip(chats_of(base), chats, strict=False)]
     common = [*same, False].index(False)
     done = len(chats) == count
-    rival = count == base.height and common < min(count, rival_below)
+    differs = common < rival_below or common >= rival_from
+    rival = count == base.height and common < count and differs
     kept = count > base.height or rival
     invalid = invalid_chat(chats) if kept else None
     taken = len(b"".join(chats)) if done else len(data)
@@ -94,8 +95,9 @@ class AgainstTheRules(SynchronousTestCase):
         content = data.draw(damaged(other))
         count = max(0, other.height + data.draw(st.sampled_from([0, 0, 0, 1, -1, 2**31])))
         rival_below = data.draw(st.integers(0, 40))
-        outcome = expected(count, content, base, rival_below)
-        incoming = Incoming(count, base, LIMIT, rival_below)
+        rival_from = data.draw(st.integers(-5, 40))
+        outcome = expected(count, content, base, rival_below, rival_from)
+        incoming = Incoming(count, base, LIMIT, rival_below, rival_from)
         self.assertEqual(self.arrive(data, incoming, content), outcome.taken)
         verify(incoming)
         self.assertEqual(incoming.done, outcome.done)

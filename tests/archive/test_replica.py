@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.archive import replica
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.own import MARK_SIZE, look_up
 from p2pchat.archive.replica import Job, Turn
@@ -272,7 +273,8 @@ class RivalTests(ReplicaCase):
 
     def test_no_rival_if_none_of_ours_is_behind_the_fork(self):
         self.replica.load(grown(self.ours, "x"))
-        self.assertFalse(arriving(self.replica, grown(self.ours, "y")).useful)
+        self.assertIsNone(receive(self.replica, grown(self.ours, "y")))
+        self.assertIsNone(self.replica.rival)
         self.assertIsNone(self.replica.job())
 
     def test_no_rival_that_is_shorter_by_now(self):
@@ -373,8 +375,21 @@ class OrderTests(ReplicaCase):
             other = grown(other, "mine", mark=mark_of("mine"))
             self.assertIsNone(receive(self.replica, other))
 
-    def test_nor_is_it_for_who_has_no_chat_in_it(self):
+    def test_also_for_who_has_no_chat_in_it(self):
+        """Whoever holds the other order would keep it until the next chat."""
         stranger = new_replica()
-        stranger.load(max(self.orders, key=lambda order: order.tip))
-        for order in self.orders:
-            self.assertIsNone(receive(stranger, order))
+        *_, greatest = by_tip = sorted(self.orders, key=lambda order: order.tip)
+        stranger.load(greatest)
+        for order in reversed(by_tip[:-1]):
+            change = receive(stranger, order)
+            self.assertEqual((change.archive, change.common, change.dropped), (order, 3, 2))
+        self.assertIsNone(receive(stranger, greatest))
+
+    def test_who_has_no_chat_in_it_looks_at_the_newest_alone(self):
+        self.patch(replica, "TIE_DEPTH", 2)
+        stranger = new_replica()
+        lesser, *_, greater = sorted(self.orders, key=lambda order: order.tip)
+        stranger.load(grown(greater, "next"))
+        self.assertIsNone(receive(stranger, grown(lesser, "next")))
+        stranger.load(greater)
+        self.assertIsNotNone(receive(stranger, lesser))
