@@ -76,20 +76,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("benchmarks: memory and processor time are read in Linux's way", file=sys.stderr)
         return 2
     watch = Watch()
-    figures = []
-    try:
-        for name in _chosen(options.names):
-            print(f"measuring {name} ...", file=sys.stderr, flush=True)
+    figures: list[Figure] = []
+    failed = False
+    for name in _chosen(options.names):
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        try:
             figures += BENCHMARKS[name]()
-    except (BenchmarkError, OSError) as error:
-        print(f"benchmarks: {name}: {error}", file=sys.stderr)
-        return 2
+        except (BenchmarkError, OSError) as error:
+            print(f"benchmarks: {name}: {error}", file=sys.stderr)
+            failed = True
     machine = watch.describe()
     if options.json:
         print(_json(machine, figures))
     else:
         print(table(figures), machine, sep="\n\n")
-    return int(options.check and any(figure.ok is False for figure in figures))
+    falls_short = options.check and any(figure.ok is False for figure in figures)
+    return 2 if failed else int(falls_short)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

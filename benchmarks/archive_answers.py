@@ -1,7 +1,6 @@
 """A PeerRequest answered by a PeerList: how long does a peer wait while the node works?"""
 
 import statistics
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,9 +14,6 @@ from benchmarks.archive_peer import ArchivePeer
 from benchmarks.figures import Baseline, BenchmarkError, Figure, below
 
 ROUNDS = 5
-
-#: Seconds between an answer and the next question.
-PAUSE = 0.002
 
 #: Questions that a round needs, for a 99th percentile to be one.
 LEAST = 100
@@ -68,7 +64,6 @@ def _ask(asker: ArchivePeer, load: Callable[[], None]) -> Waits:
         loading = pool.submit(load)
         while not loading.done():
             waits.append(asker.ask() * 1000)
-            time.sleep(PAUSE)
         loading.result()
     if len(waits) < LEAST:
         raise BenchmarkError(f"only {len(waits)} questions were answered in a round")
