@@ -93,7 +93,9 @@ def _mining_line(info: ArchiveInfo) -> str:
     now = f"mining, {plural(_waiting(info), 'chat')} to go" if info.mining else "not mining"
     if not info.rate:
         return f"{now}; the rate is not known yet"
-    return f"{now}; {figure(info.rate)} tries/s, so a chat takes {timed(TRIES_A_CHAT / info.rate)}"
+    # with the threads' beginning and end, so less than the kernel's own rate
+    rate, each = figure(info.rate), timed(TRIES_A_CHAT / info.rate)
+    return f"{now}; so far at {rate} tries/s, so a chat takes {each}"
 
 
 def _kernel(info: ArchiveInfo) -> str:
