@@ -8,7 +8,7 @@ nobody's is lost (docs/protocols.md, 3.10).
 
 Only one of the two gives way, the one with the greater tip; whose chats stand in the other waits
 for that, and acts only if it does not happen. Were both to act at once, two archives as long would
-hold the same chats in another order, with nothing left to mine: then everybody takes the lesser tip.
+hold the same chats in another order and nothing be left to mine: then all take the lesser tip.
 """
 
 from enum import Enum, auto
