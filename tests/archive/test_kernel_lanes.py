@@ -58,6 +58,10 @@ class Searching(LanesCase):
         for length in range(128):
             self.check(b"x" * length, length << 64, 1)
 
+    def test_every_length_up_to_the_longest_window(self) -> None:
+        for length in range(6001):
+            self.check(bytes([length % 251]) * length, length << 40, 1)
+
     def test_no_byte_of_the_code_is_forgotten_when_it_changes(self) -> None:
         for length in range(64):
             # so many bytes change when it is counted up for the first time

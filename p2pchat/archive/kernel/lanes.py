@@ -16,8 +16,7 @@ from p2pchat.archive.record import CODE_SIZE, WINDOW
 #: Numbers of lanes that md5.c may have, and what has so many on most machines.
 _NAMES = {4: "SSE2 or NEON", 8: "AVX2", 16: "AVX-512"}
 
-#: Tries of one lane between two looks: half a millisecond, or one where padding takes a block of its
-#: own.
+#: Tries of one lane between two looks: half a millisecond, twice that where padding takes a block.
 _TRIES_A_LANE = ALIGNMENT
 
 #: Chats that are verified in one go: half a millisecond with the most lanes, two with the fewest.

@@ -19,7 +19,7 @@ class Kernel(Protocol):
 
     @property
     def tries_a_look(self) -> int:
-        """Tries between two looks at whether to stop, a multiple of ALIGNMENT: half a ms to 4 ms."""
+        """Tries between two looks at whether to stop, a multiple of ALIGNMENT: 0.5 to 4 ms."""
 
     def search(
         self, prefix: bytes, stop: Callable[[], bool], start: int, zeros: int
