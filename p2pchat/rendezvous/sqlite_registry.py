@@ -68,6 +68,8 @@ class SqliteRegistry:
         self._changes: dict[Key, Term | None] = {}
         # Once a write has failed, the next one writes everything: no changes have to gather.
         self._whole = False
+        # What the file had at the start is not known yet: nothing may be written over it.
+        self._unread = True
         self._timer: IDelayedCall | None = None
         self._writing: Deferred[None] | None = None
         self._is_open = False
@@ -76,11 +78,11 @@ class SqliteRegistry:
         )
 
     async def open(self) -> None:
-        """Read what is in the file; one that can't be read leaves the registry empty."""
+        """Read what is in the file; one that can't be read now is read when it can be."""
         self._pool.start()
         self._is_open = True
         try:
-            self._restore(await self._read())
+            await self._take_in()
         except FileError as error:
             self._failed(error)
             self._write_later(RETRY_TIME)
@@ -118,6 +120,13 @@ class SqliteRegistry:
 
     async def census(self) -> Mapping[str, int]:
         return await self._memory.census()
+
+    async def _take_in(self) -> None:
+        """Take over what is in the file, but for what has been registered anew; FileError."""
+        kept = await self._read()
+        self._unread = False
+        newer = self._memory.snapshot()
+        self._restore([one for one in kept if one[0] not in newer] if newer else kept)
 
     async def _read(self) -> list[Kept]:
         now = self._wall_clock()
@@ -168,6 +177,12 @@ class SqliteRegistry:
         self._whole = True
 
     async def _write_out(self) -> None:
+        if self._unread:
+            try:
+                await self._take_in()
+            except FileError as error:
+                self._failed(error)
+                return
         whole, self._whole = self._whole, False
         changes, self._changes = self._changes, {}
         everything: Mapping[Key, Term | None] = self._memory.snapshot() if whole else changes

@@ -206,6 +206,29 @@ class RestartTests(SqliteCase):
         self.assertEqual(len(self.found()), 5)
 
 
+class BusyTests(SqliteCase):
+    def tearDown(self):
+        self.close()
+
+    def test_a_file_that_is_busy_at_the_start_is_read_when_it_is_free(self):
+        """Nothing is written over what was not read."""
+        self.register(ANA, BOB)
+        self.close()
+        with closing(sqlite3.connect(self.path)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            self.registry = self.open()
+            self.assertEqual(self.found(), [])
+            self.register(Register("CIC", "ana", 4009, 60), Register("CIC", "eve", 4002, 60))
+            self.pass_time(RETRY_TIME)
+            self.assertIn("locked", self.notices[0][1])
+            other.rollback()
+        self.pass_time(RETRY_TIME)
+        self.assertEqual({name for name, _ in self.found()}, {"ana", "bob", "eve"})
+        self.assertEqual(self.notices[-1][0], "info")
+        self.restart()
+        self.assertEqual({name for name, _ in self.found()}, {"ana", "bob", "eve"})
+
+
 class DamageTests(SqliteCase):
     def tearDown(self):
         self.close()
@@ -369,7 +392,7 @@ class DiskTests(SqliteCase):
         self.pass_time(RETRY_TIME)
         self.assertEqual(self.levels(), ["info"])
         result_of(other.close())
-        self.assertEqual(self.in_file(), ["bob"])
+        self.assertEqual(self.in_file(), ["ana", "bob"])
 
     def test_a_disk_that_fails_to_the_end_is_no_reason_to_stay(self):
         self.fill_disk()
