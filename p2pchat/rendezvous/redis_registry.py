@@ -119,7 +119,6 @@ class RedisRegistry:
             return Rows(list(dict(chain.from_iterable(peers)).values()))
 
     async def unregister(self, ip: str, namespace: str, name: str | None, port: int | None) -> int:
-        self._known.drop(ip)
         gone: int = await self._run(
             scripts.UNREGISTER,
             [scripts.NAMESPACE + _json(namespace), _ip_key(ip)],
@@ -127,6 +126,8 @@ class RedisRegistry:
             int(name is None),
             b"" if port is None else port,
         )
+        if gone:
+            self._known.drop(ip)
         return gone
 
     async def census(self) -> Mapping[str, int]:

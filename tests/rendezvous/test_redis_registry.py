@@ -243,6 +243,12 @@ class AwayTests(SynchronousTestCase):
         self.client.is_away = True
         self.unavailable(self.registry.knows("10.0.0.1"))
 
+    def test_who_could_not_unregister_takes_nothing_from_his_neighbours(self):
+        self.found("CIC")
+        self.client.is_away = True
+        self.unavailable(self.registry.unregister("10.0.0.1", "CIC", "bob", None))
+        self.assertTrue(result_of(self.registry.knows("10.0.0.1")))
+
     def test_when_it_is_back_it_has_the_last_word(self):
         self.found("CIC")
         self.client.is_away = True
