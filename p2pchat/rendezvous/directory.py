@@ -2,8 +2,9 @@
 
 A server that is down, slow or lying harms nothing that another one provides:
 
-- A peer has the addresses that any of the servers gives it, the one registered last first. So a
-  server can give a peer a wrong address more, but cannot take a right one away.
+- A peer has the addresses that any of the servers gives it: first the newest one of each server,
+  then the second ones, the one registered last first. So a server can give a peer wrong addresses
+  more, but cannot push aside what others say.
 - A server gives each peer MAX_ADDRESSES addresses at the most, those registered last, and all
   servers get the same room: none can fill the table of peers with inventions.
 - Of each server only the last address counts by which it says that it sees us.
@@ -91,14 +92,14 @@ class Directory:
         return entries
 
     def _joined(self, peer: PeerId, now: float) -> list[_Entry]:
-        """Return what all servers say of a peer and is not over, the one registered last first."""
+        """Return what all servers say of a peer and is not over, each one's newest first."""
         entries = [
-            entry
+            (rank, -entry.registered_at, entry)
             for source in self._sources
-            for entry in source.entries.get(peer, ())
+            for rank, entry in enumerate(source.entries.get(peer, ()))
             if entry.expires_at >= now
         ]
-        return sorted(entries, key=attrgetter("registered_at"), reverse=True)
+        return [entry for _, _, entry in sorted(entries)]
 
 
 class Source:

@@ -84,6 +84,15 @@ class DirectoryTests(SynchronousTestCase):
         self.assertEqual(len(hosts), MAX_ADDRESSES + 1)
         self.assertIn("10.0.0.1", hosts)
 
+    def test_liars_that_are_more_cannot_push_an_address_aside(self) -> None:
+        """The first address of each server comes before the second one of any."""
+        third = self.directory.source()
+        self.first.discovered([found(host="10.0.0.1", age=50)])
+        for number, liar in enumerate((self.second, third)):
+            lies = [found(host=f"10.9.{number}.{host}") for host in (1, 2)]
+            liar.discovered(lies)
+        self.assertLess(self.heard.hosts().index("10.0.0.1"), 3)
+
     def test_a_liar_fills_its_own_room_only(self) -> None:
         self.second.discovered([found(f"x{number}@CIC") for number in range(1000)])
         self.assertEqual(len(self.heard.peers), 50)
