@@ -36,6 +36,9 @@ from p2pchat.ui.surroundings import threads_of
 
 __all__ = ["Options", "makeService"]
 
+#: Threads for the disk, names and verifying again: as many as Twisted has by itself.
+_OTHER_THREADS = 10
+
 _PORT_HINT = "choose another --port, or leave it out for a free one"
 
 
@@ -109,6 +112,8 @@ def _make_node(options: Options) -> Node:
 
     config = options.settings
     kind = _choose_console(options)
+    # as many threads as there are for all else, and those that mine
+    cast(Any, reactor).suggestThreadPoolSize(_OTHER_THREADS + config.archive.miners)
     explicit_port = options["port"] is not None or config.peer.port != Config().peer.port
     if explicit_port:
         # found out before twistd goes into the background
