@@ -25,6 +25,8 @@ __all__ = ["Options", "makeService"]
 #: Connections that may wait to be accepted: those of a whole class that starts at once.
 BACKLOG = 1024
 
+_PORT_HINT = "choose another --port, or end the node of this machine that serves there"
+
 # Files that are no connections: log, registry, standard streams, what the event loop needs.
 _OWN_FILES = 64
 
@@ -69,7 +71,7 @@ def _make_service(options: Options) -> ServerService:
         max_per_ip=settings.max_registrations_per_ip,
     )
     server = RendezvousFactory(reactor, backend.registry, limits, backend.limiter)
-    listening = take_port(settings.bind, settings.port, BACKLOG, "choose another --port")
+    listening = take_port(settings.bind, settings.port, BACKLOG, _PORT_HINT)
     service = ServerService(None if has_log(options.parent) else logs.observer)
     StandaloneServer(
         *(server, open_port(reactor, listening), without_password(options.registry)),
