@@ -14,6 +14,7 @@ newest ones are watched on. A chat is recognised by the mark that its verificati
 whichever archive it stands in, and whoever mined what around it.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -30,8 +31,12 @@ MARK_SIZE = 8
 #: Confirmed chats that are watched, the newest ones.
 MAX_WATCHED = 1000
 
-#: Chats in our archive that nobody has confirmed, the newest ones, as on a node that is alone.
+#: Chats that nobody has confirmed, as on a node that is alone: none of them is ever given up, so
+#: that beyond these no more are taken.
 MAX_UNCONFIRMED = 10_000
+
+#: So many chats are looked for one after the other, which for each takes a tenth of a whole pass.
+_FEW = 4
 
 #: The highest id that is taken from a file, so that those that follow are no longer than it.
 MAX_ID = 2**53
@@ -80,8 +85,13 @@ class OwnChat:
 def locate(archive: Archive, chats: Iterable[OwnChat], start: int = 0) -> dict[OwnChat, int]:
     """Return the heights of those chats that an archive holds behind its first `start` ones.
 
-    One pass, however many chats are looked for: about 0.2 s for a million chats.
+    One pass, however many chats are looked for: about 0.4 s for a million chats. Few of them are
+    found faster.
     """
+    chats = list(chats)
+    if len(chats) <= _FEW:
+        places = ((chat, _height(archive, chat, start)) for chat in chats)
+        return {chat: height for chat, height in places if height is not None}
     wanted = {head(chat.text) + chat.mark: chat for chat in chats}
     buffer, offsets = archive.buffer, archive.offsets
     behind_mark = CODE_SIZE + DIGEST_SIZE - MARK_SIZE
@@ -91,6 +101,19 @@ def locate(archive: Archive, chats: Iterable[OwnChat], start: int = 0) -> dict[O
         if chat is not None:
             found.setdefault(chat, index + 1)
     return found
+
+
+def _height(archive: Archive, chat: OwnChat, start: int) -> int | None:
+    buffer, offsets, beginning = archive.buffer, archive.offsets, head(chat.text) + chat.mark
+    end = offsets[archive.height]
+    place = buffer.find(beginning, offsets[start], end)
+    while place >= 0:
+        index = bisect_left(offsets, place, start, archive.height)
+        if offsets[index] == place and index < archive.height:
+            return index + 1
+        # it only looks like one, in the midst of a chat
+        place = buffer.find(beginning, offsets[index], end)
+    return None
 
 
 #: A chat as it was stored, and its height by now, if the archive holds it.
@@ -146,6 +169,11 @@ class OwnChats:
         """Take a new chat; RequestError if too many wait."""
         if len(self.waiting) >= self._max_pending:
             raise RequestError(f"{self._max_pending} chats wait to be mined; try again later")
+        if sum(chat.state != "confirmed" for chat in self) >= MAX_UNCONFIRMED:
+            raise RequestError(
+                f"{MAX_UNCONFIRMED} chats of ours are in nobody else's archive yet; "
+                "link to a peer of it first"
+            )
         chat = OwnChat(self._next_id, text, mark)
         self._add(chat)
         return chat
@@ -217,7 +245,6 @@ class OwnChats:
         self._next_id = max(self._next_id, chat.chat_id + 1)
 
     def _forget_oldest(self) -> None:
-        for state, limit in (("confirmed", MAX_WATCHED), ("archived", MAX_UNCONFIRMED)):
-            chats = [chat for chat in self._chats.values() if chat.state == state]
-            for chat in chats[: max(0, len(chats) - limit)]:
-                del self._chats[chat.chat_id]
+        confirmed = [chat for chat in self if chat.state == "confirmed"]
+        for chat in confirmed[: max(0, len(confirmed) - MAX_WATCHED)]:
+            del self._chats[chat.chat_id]

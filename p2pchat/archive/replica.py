@@ -20,8 +20,8 @@ from p2pchat.archive.incoming import Incoming
 from p2pchat.archive.own import OwnChat, OwnChats, locate
 from p2pchat.archive.record import DIGEST_SIZE, PROOF, head
 
-#: So many of the newest chats may be in another order for who has no chat among them; more would
-#: cost whoever is sent archives of one length again and again.
+#: So many of the newest chats may be in another order; more would cost whoever is sent archives of
+#: one length again and again.
 TIE_DEPTH = 1000
 
 
@@ -106,14 +106,13 @@ class Replica:
         waiting = self.own.waiting
         if waiting:
             turn = Turn.SOON if self.just_lost else Turn.NOW
-            job = Job(waiting[0], self.archive, turn)
-        elif self.rival is not None and (chat := self._lost_in(self.rival)) is not None:
+            fitting = (chat for chat in waiting if self._fits(chat.text, self.archive))
+            chat = next(fitting, None)
+            return None if chat is None else Job(chat, self.archive, turn)
+        if self.rival is not None and (chat := self._lost_in(self.rival)) is not None:
             turn = Turn.SOON if self.rival.tip < self.archive.tip else Turn.LATE
-            job = Job(chat, self.rival, turn)
-        else:
-            return None
-        room = self.limit - job.base.size
-        return job if self.has_room(job.chat.text, room) else None
+            return Job(chat, self.rival, turn) if self._fits(chat.text, self.rival) else None
+        return None
 
     def begun(self) -> None:
         """Note that a chat of ours is being mined: those behind it follow without a pause."""
@@ -130,10 +129,13 @@ class Replica:
         record = head(text) + code + digest
         return self._adopt(job.base.appended(record, [job.base.size + len(record)]))
 
-    def has_room(self, text: bytes, room: int | None = None) -> bool:
-        """Tell whether a chat with this text fits."""
-        room = self.limit - self.archive.size if room is None else room
-        return len(head(text)) + 2 * DIGEST_SIZE <= room
+    def has_room(self, text: bytes) -> bool:
+        """Tell whether a chat with this text fits behind all of ours that wait."""
+        waiting = sum(_size(chat.text) for chat in self.own.waiting)
+        return self.archive.size + waiting + _size(text) <= self.limit
+
+    def _fits(self, text: bytes, base: Archive) -> bool:
+        return base.size + _size(text) <= self.limit
 
     def _adopt(self, archive: Archive) -> Change:
         common = self.archive.common(archive)
@@ -159,9 +161,9 @@ class Replica:
         Nobody has anything left to mine then, so that only this ends the tie before the next chat.
         """
         common = self.archive.common(rival)
-        return rival.tip < self.archive.tip and _texts(rival, common) == _texts(
-            self.archive, common
-        )
+        if rival.tip >= self.archive.tip or rival.height - common > TIE_DEPTH:
+            return False
+        return _texts(rival, common) == _texts(self.archive, common)
 
     def _lost_in(self, rival: Archive) -> OwnChat | None:
         """Return the first chat of ours in our archive that a rival does not hold."""
@@ -169,6 +171,11 @@ class Replica:
         ours = [chat for chat in self.own if (chat.height or 0) > common]
         kept = locate(rival, ours, common)
         return next((chat for chat in ours if chat not in kept), None)
+
+
+def _size(text: bytes) -> int:
+    """Return how many bytes of an archive a chat takes."""
+    return len(head(text)) + 2 * DIGEST_SIZE
 
 
 def _texts(archive: Archive, start: int) -> list[bytes]:

@@ -72,6 +72,7 @@ class ArchiveService(MultiService):
         self._settings = config.archive
         self._report = report
         self._own = OwnChats(config.archive.max_pending)
+        self._stuck = False
         self._replica = Replica(self._own, config.archive.max_archive_bytes)
         self._mining = Mining(reactor, rng, self._replica, config.archive.miners, self._mined)
         self._keeper = Keeper(reactor, storage, self._disk_failed, self._disk_recovered)
@@ -153,7 +154,10 @@ class ArchiveService(MultiService):
         data = check_text(text)
         self._check_trouble()
         if not self._replica.has_room(data):
-            raise RequestError(f"the archive is full: {self._settings.max_archive_bytes} bytes")
+            raise RequestError(
+                "the archive is full: it may have "
+                f"{self._settings.max_archive_bytes} bytes (archive.max_archive_bytes)"
+            )
         chat = self._own.add(data, self._rng.randbytes(MARK_SIZE))
         if self._loaded:
             self._keep_own()
@@ -316,6 +320,18 @@ class ArchiveService(MultiService):
         if before <= CROWDED < change.archive.height:
             self.notice("info", f"{CROWDED} chats: some programs cannot take more")
         self._mining.update()
+        self._tell_if_stuck()
+
+    def _tell_if_stuck(self) -> None:
+        """Say once that chats of ours have to wait for room."""
+        stuck = self.waiting > 0 and self._replica.job() is None
+        if stuck and not self._stuck:
+            self.notice(
+                "warning",
+                f"the archive is full, {self.waiting} of our chats do not fit; "
+                "they are kept, and mined when archive.max_archive_bytes is larger",
+            )
+        self._stuck = stuck
 
     def _report_growth(self, source: str, common: int, dropped: int) -> None:
         archive = self.archive

@@ -91,11 +91,19 @@ def _paused_line(paused: list[ArchivePeerInfo]) -> str:
 
 def _mining_line(info: ArchiveInfo) -> str:
     now = f"mining, {plural(_waiting(info), 'chat')} to go" if info.mining else "not mining"
+    if _waiting(info) and not info.mining and _is_full(info):
+        now = f"not mining, the archive is full: {plural(_waiting(info), 'chat')} of ours must wait"
     if not info.rate:
         return f"{now}; the rate is not known yet"
     # with the threads' beginning and end, so less than the kernel's own rate
     rate, each = figure(info.rate), timed(TRIES_A_CHAT / info.rate)
     return f"{now}; so far at {rate} tries/s, so a chat takes {each}"
+
+
+def _is_full(info: ArchiveInfo) -> bool:
+    """Tell whether none of the chats that wait fits: each takes 33 bytes beside its text."""
+    texts = (len(chat.text) for chat in info.chats if chat.height is None)
+    return info.size + 33 + min(texts, default=0) > info.limit
 
 
 def _kernel(info: ArchiveInfo) -> str:

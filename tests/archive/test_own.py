@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.archive import own
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.own import (
     MARK_SIZE,
     MAX_CONFIRMATIONS,
     MAX_ID,
-    MAX_UNCONFIRMED,
     MAX_WATCHED,
     OwnChat,
     OwnChats,
@@ -110,6 +110,19 @@ class FindTests(SynchronousTestCase):
             if archive.chat(index).text == b"me" and archive.chat(index).code.startswith(MARK)
         )
         self.assertEqual(find(archive, ME, start), next(heights, None))
+
+
+class LocateTests(SynchronousTestCase):
+    @given(st.lists(st.sampled_from(["a", "b", "aa", "c"]), max_size=12), st.integers(0, 12))
+    def test_few_are_found_like_many(self, said, start):
+        archive = sketch(*((text, MARK) for text in said))
+        start = min(start, archive.height)
+        chats = [OwnChat(number, text, MARK) for number, text in enumerate((b"a", b"aa", b"b"))]
+        found = []
+        for few in (0, 3):
+            self.patch(own, "_FEW", few)
+            found.append(locate(archive, chats, start))
+        self.assertEqual(*found)
 
 
 class OwnCase(SynchronousTestCase):
@@ -236,13 +249,23 @@ class ConfirmedTests(OwnCase):
         self.assertEqual(ids, list(range(3, MAX_WATCHED + 6)))
         self.assertEqual(sum(chat.state == "confirmed" for chat in own), MAX_WATCHED)
 
-    def test_newest_that_nobody_confirms_are_watched_on(self):
-        own = OwnChats(max_pending=MAX_UNCONFIRMED + 5)
-        texts = [f"chat {number}" for number in range(MAX_UNCONFIRMED + 2)]
-        for text in texts:
-            own.add(text.encode(), self.mark(text))
-        own.adopted(self.chats(*texts), 0)
-        self.assertEqual([chat.chat_id for chat in own], list(range(3, MAX_UNCONFIRMED + 3)))
+    def test_none_that_nobody_confirms_is_given_up(self):
+        """Beyond their bound new ones are refused, until a peer has confirmed some."""
+        self.patch(own, "MAX_UNCONFIRMED", 5)
+        chats = OwnChats(max_pending=10)
+        texts = [f"chat {number}" for number in range(6)]
+        for text in texts[:3]:
+            chats.add(text.encode(), self.mark(text))
+        chats.adopted(self.chats(*texts[:3]), 0)
+        for text in texts[3:5]:
+            chats.add(text.encode(), self.mark(text))
+        with self.assertRaisesRegex(RequestError, "nobody else's archive"):
+            chats.add(b"chat 5", self.mark("chat 5"))
+        chats.adopted(self.chats("a longer one"), 0)
+        self.assertEqual([chat.text for chat in chats.waiting], [t.encode() for t in texts[:5]])
+        chats.adopted(self.chats(*texts[:5]), 0)
+        chats.confirmed("peer", 1)
+        chats.add(b"chat 5", self.mark("chat 5"))
 
 
 class RestoreTests(OwnCase):

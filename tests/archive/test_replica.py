@@ -340,6 +340,29 @@ class RivalTests(ReplicaCase):
         self.assertEqual(restarted.job().base, self.smaller[0])
 
 
+class FullTests(ReplicaCase):
+    """Chats that do not fit wait; those that do go past them."""
+
+    def test_what_waits_takes_room(self):
+        full = new_replica(limit=self.base.size + 2 * 40)
+        full.load(self.base)
+        self.assertTrue(full.has_room(b"1234567"))
+        post(full, "1234567")
+        self.assertTrue(full.has_room(b"1234567"))
+        post(full, "7654321")
+        self.assertFalse(full.has_room(b""))
+
+    def test_one_that_does_not_fit_holds_up_no_other(self):
+        full = new_replica(limit=self.base.size + 40)
+        full.load(self.base)
+        post(full, "too long for it")
+        post(full, "short")
+        mine(full)
+        self.assertEqual(texts(full.archive), [*BASE, "short"])
+        self.assertIsNone(full.job())
+        self.assertEqual(len(full.own.waiting), 1)
+
+
 class OrderTests(ReplicaCase):
     """The same chats in two orders: nobody has anything to mine, so the lesser tip decides."""
 

@@ -1,5 +1,6 @@
 """The archive's service: what the user is told when something is in its way."""
 
+from p2pchat.errors import RequestError
 from tests.archive.examples import THOUSAND, wire
 from tests.archive.world import SOON, ArchiveCase
 
@@ -7,6 +8,20 @@ ALICE, BOB = "10.0.0.1", "10.0.0.2"
 
 
 class TroubleTests(ArchiveCase):
+    def test_chats_for_which_the_archive_has_no_room_any_more(self) -> None:
+        """They are refused if that is known before, and otherwise wait, which is told once."""
+        size = THOUSAND.truncated(6).size
+        alice = self.world.node(ALICE, archive=THOUSAND.truncated(5), max_archive_bytes=size)
+        link = self.linked(alice, BOB)
+        alice.service._mining.stop()
+        self.assertRaises(RequestError, alice.service.chat, "x" * 255)
+        alice.service.chat("x")
+        link.say(wire(THOUSAND.truncated(6)))
+        self.run_for(SOON)
+        self.assertEqual([chat.state for chat in alice.service.info().chats], ["mining"])
+        (told,) = [text for text in alice.notices() if "full" in text]
+        self.assertIn("1 of our chats", told)
+
     def test_an_archive_that_is_no_news_compares_nothing(self) -> None:
         """Each of 1,000 empty archives once cost a comparison of all that we have."""
         alice = self.world.node(ALICE, archive=THOUSAND.truncated(5))

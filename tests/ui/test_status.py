@@ -97,6 +97,14 @@ class ArchiveTests(SynchronousTestCase):
             ],
         )
 
+    def test_a_full_one_says_what_waits_for_room(self) -> None:
+        full = archive_info(chats=[chat_info("text")], size=1000, limit=1036)
+        self.assertIn(
+            "not mining, the archive is full: 1 chat of ours must wait; the rate is not known yet",
+            archive_lines(full),
+        )
+        self.assertNotIn("full", "".join(archive_lines(replace(full, limit=1037))))
+
     def test_of_many_chats_the_newest_are_listed(self) -> None:
         chats = [chat_info(f"text {number}") for number in range(23)]
         found = [line for line in archive_lines(archive_info(chats=chats)) if "text" in line]
