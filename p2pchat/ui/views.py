@@ -105,7 +105,7 @@ def _reorganisation(event: ArchiveGrew) -> list[Line]:
     if not event.reorganised:
         return []
     gone = "chat" if event.dropped == 1 else f"{event.dropped} chats"
-    text = f"a longer archive, via {shown(event.source)}, replaced our last {gone}"
+    text = f"another archive, via {shown(event.source)}, replaced our last {gone}"
     return [[("class:warning", f"! {text}; it has {plural(event.height, 'chat')}")]]
 
 

@@ -38,7 +38,7 @@ class GrowthTests(SynchronousTestCase):
         self.assertEqual(
             lines(grew(12, "hello", reorganised=True, dropped=3)),
             [
-                "! a longer archive, via 192.0.2.7, replaced our last 3 chats; it has 12 chats",
+                "! another archive, via 192.0.2.7, replaced our last 3 chats; it has 12 chats",
                 "⛓ 12 via 192.0.2.7: hello",
             ],
         )
