@@ -28,6 +28,18 @@ WINDOW = 20
 PROOF = b"\0\0"
 
 
+#: What is written for characters that have no accent to lose.
+_NEAREST = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+        **{"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O"},
+        **{"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "€": "EUR"},
+    }
+)
+
+
 class Chat(NamedTuple):
     """One record: text as it came, its verification code, its MD5."""
 
@@ -60,12 +72,15 @@ def check_text(text: str) -> bytes:
                 f"refuse an archive that holds it; try: {_fold(text)[:MAX_TEXT]}"
             )
     if len(text) > MAX_TEXT:
-        raise RequestError(f"{len(text)} characters; at most {MAX_TEXT} are allowed")
+        raise RequestError(
+            f"{len(text)} characters; at most {MAX_TEXT} are allowed, those from character "
+            f"{MAX_TEXT + 1} on are too many; try: {text[:MAX_TEXT]}"
+        )
     return text.encode("ascii")
 
 
 def _fold(text: str) -> str:
     """Write text in ASCII as well as it goes: accents fall off, the rest becomes `?`."""
-    plain = unicodedata.normalize("NFKD", text)
+    plain = unicodedata.normalize("NFKD", text).translate(_NEAREST)
     kept = (character for character in plain if not unicodedata.combining(character))
     return "".join(character if " " <= character <= "~" else "?" for character in kept) or "?"

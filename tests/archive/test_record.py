@@ -62,6 +62,8 @@ class Texts(SynchronousTestCase):
         for text, offer in (
             ("reunião às 10", "reuniao as 10"),
             ("ﬁn\N{COMBINING ACUTE ACCENT}", "fin"),
+            ("„Straße“ – ’n Smørrebrød…", '"Strasse" - \'n Smorrebrod...'),
+            ("x" * 256, "x" * 255),
             ("日本", "??"),
             ("a\nb", "a?b"),
             ("x" * 300 + "é", "x" * 255),

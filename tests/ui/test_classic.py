@@ -41,6 +41,8 @@ class ClassicTests(SynchronousTestCase):
                 " chat\thello": "/chat hello",
                 "chat chat": "/chat chat",
                 "connect 127.0.0.3": "/connect 127.0.0.3",
+                "help chat": "/help chat",
+                " help  hist": "/help hist",
                 "hist 5": "/hist 5",
                 "hist  all ": "/hist all",
                 "connect example.org:51511 ": "/connect example.org:51511 ",
