@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from p2pchat.errors import RequestError
-from p2pchat.history import Entry, Found, OutboxEntry
+from p2pchat.history import Entry, Found, OutboxEntry, StoreError
 from p2pchat.text import visible
 from p2pchat.ui.actions import Actions, Answer, check_target, paged
 from p2pchat.ui.exporting import export_file
@@ -106,9 +106,12 @@ async def unread(actions: Actions, rest: str) -> Answer:
         return Answer(["nothing unread"], UnreadMessages(0, []))
     entries = fitting(found.entries, lambda entry: entry.text)
     left = len(found.entries) - len(entries)
-    await kept.read(max(entry.stored_id for entry in entries))
     before = found.total - len(found.entries)
     lines = _unread_lines(actions, entries, before, left)
+    try:
+        await kept.read(max(entry.stored_id for entry in entries))
+    except StoreError as error:  # they can be read all the same
+        lines.append(_remark(f"they stay unread: {error}"))
     return paged(lines, UnreadMessages(found.total, entries, left))
 
 

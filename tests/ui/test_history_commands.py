@@ -4,7 +4,7 @@ from datetime import timedelta
 from os import umask
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from p2pchat.errors import QueueFullError, RequestError
 from p2pchat.history import Entry, StoreError
@@ -348,6 +348,14 @@ class UnreadTests(HistoryCase):
         self.assertEqual([entry.msg_id for entry in reply.data.entries], ["b1", "b2"])
         again = self.run_line("/unread")
         self.assertEqual((again.lines, again.data), (["nothing unread"], UnreadMessages(0, [])))
+
+    def test_what_cannot_be_marked_as_read_is_shown_all_the_same(self) -> None:
+        self.keep("b1", "one")
+        self.patch(self.node.history, "read", lambda _: fail(StoreError("disk is full")))
+        for _ in range(2):
+            lines = self.lines("/unread")
+            self.assertIn("bob@CIC: one", lines[-2])
+            self.assertEqual(lines[-1], "· they stay unread: disk is full")
 
     def test_the_last_ones_of_very_many(self) -> None:
         self.patch(history_actions, "UNREAD_COUNT", 2)

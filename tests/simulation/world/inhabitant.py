@@ -172,11 +172,11 @@ class Inhabitant:
         self.network.trace(f"{self} has left: {result!r:.200}")
         if isinstance(result, Failure):
             result.raiseException()
+        if self.disk.full:  # what it had not stored by now it told its user
+            self._forgive()
         host.run_at(self.network.clock.now + LINGER, self._over)
 
     def _over(self) -> None:
-        if self.disk.full:
-            self._forgive()
         self.left(self)
         self.node, self.state = None, ABSENT
         self.host.machine.end_process()
