@@ -83,6 +83,9 @@ class OutboxTests(HistoryCase):
         # it is told as soon as it is known, and noted then
         wait_until(lambda: not alice.data("/outbox"), "the outbox empty")
         bob = self.restart(bob, "bob")
+        # alice serves the rendezvous: were she gone before bob is linked to her, he would find her
+        # when he asks it the next time, up to a minute later
+        bob.wait_for("peer_up", peer_id="alice@CIC")
         alice = self.restart(alice, "alice")
         alice.deliver("bob", "after")
         bob.wait_for("message", text="after")
