@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTCP, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTCP, IReactorTime
 from twisted.internet.protocol import ServerFactory
 
 from p2pchat.identity import Address
@@ -26,6 +26,7 @@ BACKLOG = 256
 class ListeningPort:
     """Gets the port as soon as it can be had.
 
+    Who connects waits until accept(): the system holds up to BACKLOG connections till then.
     `gained` is called when it was got, `taken` the first time it was not, with
     the reason and whether it is that somebody else has it.
     """
@@ -48,7 +49,8 @@ class ListeningPort:
         self._taken = taken
         #: Whether we ever could not have it.
         self.was_taken = False
-        self._port: IListeningPort | None = None
+        self._port: Any = None  # an IListeningPort that can be paused, as every reactor's TCP port
+        self._accepting = False
         self._retry: IDelayedCall | None = None
 
     @property
@@ -74,7 +76,15 @@ class ListeningPort:
             self._retry = self._clock.callLater(delay, self.start)
             self._say_taken(error)
             return
+        if not self._accepting:
+            self._port.pauseProducing()
         self._gained()
+
+    def accept(self) -> None:
+        """Take connections from now on, those that wait first."""
+        self._accepting = True
+        if self._port is not None:
+            self._port.resumeProducing()
 
     def stop(self) -> "Deferred[Any]":
         """Close the port, or try no more."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -100,10 +101,18 @@ class ArchiveService(MultiService):
         self._starting.addErrback(lambda failure: self.log.failure("no archive", failure))
 
     async def _start(self) -> None:
+        """Listen before anything is read: all who meet us are told of the port.
+
+        Who connects waits until the archive is there.
+        """
+        await deferLater(self._clock, 0)  # the front end starts after us
+        if self.running:
+            self._port.start()
         try:
             loaded = await self._keeper.load()
         except OSError as error:
             self._cannot_load(error)
+            await self._port.stop()
             return
         self._take_up(loaded, await self._in_thread(look_up, loaded.own, loaded.archive))
         if self.running:
@@ -127,7 +136,7 @@ class ArchiveService(MultiService):
 
     def _open(self) -> None:
         self._neighbours.start()
-        self._port.start()
+        self._port.accept()
         for peer in self._settings.peers:
             self._dial(peer)
         for address, persistent in self._early.items():
@@ -220,7 +229,10 @@ class ArchiveService(MultiService):
         return len(self._own.waiting)
 
     def offer(self) -> tuple[int, int, str] | None:
-        """Return the port, height and tip that peers of our own kind are told, if we listen."""
+        """Return the port, height and tip that peers of our own kind are told, if we listen.
+
+        As long as the archive is read it counts as empty.
+        """
         if not self._port.open:
             return None
         return self._port.address.port, self.archive.height, self.archive.tip
@@ -280,6 +292,7 @@ class ArchiveService(MultiService):
             host=address.host or "0.0.0.0",
             port=address.port,
         )
+        self._early.pop(self._port.holder, None)
         self._neighbours.cancel(self._port.holder)
         if self._port.was_taken:
             self.notice("info", f"the archive's port {address.port} is ours now")
@@ -291,7 +304,7 @@ class ArchiveService(MultiService):
             self.notice("warning", f"others cannot reach our archive: {self._unreachable}")
             return
         self.notice("info", f"the archive's port {holder.port} is in use; linking to {holder}")
-        self._neighbours.dial(holder, persistent=True)
+        self._dial_when_loaded(holder, persistent=True)
 
     def _mined(self, change: Change) -> None:
         self._grown(change, "mined")

@@ -33,6 +33,13 @@ class FakeReactor(Clock):
         self.taken = False
         self.error = errno.EADDRINUSE
         self.listening: list[tuple[int, str]] = []
+        self.paused = False
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
 
     def listenTCP(self, port: int, factory: Any, backlog: int, interface: str) -> "FakeReactor":
         if self.taken:
@@ -67,6 +74,21 @@ class PortTests(SynchronousTestCase):
         self.assertTrue(self.port.open)
         self.assertFalse(self.port.was_taken)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_who_connects_waits_until_they_are_accepted(self) -> None:
+        self.port.start()
+        self.assertTrue(self.reactor.paused)
+        self.port.accept()
+        self.assertFalse(self.reactor.paused)
+
+    def test_got_late_it_accepts_at_once(self) -> None:
+        self.reactor.taken = True
+        self.port.start()
+        self.port.accept()
+        self.reactor.taken = False
+        self.reactor.advance(1.25 * RETRY_TIME)
+        self.assertEqual(self.log[-1], "gained")
+        self.assertFalse(self.reactor.paused)
 
     def test_taken_it_is_tried_again_until_it_is_ours(self) -> None:
         self.reactor.taken = True

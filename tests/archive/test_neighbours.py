@@ -86,7 +86,7 @@ class OurselvesTests(ArchiveCase):
         self.world.network.conditions.loopback_latency = (2.0, 2.0)
         bob = self.world.peer(BOB)
         alice = self.world.node("10.0.0.10", max_peers=1)
-        alice.service.connect("127.0.0.1")
+        alice.service.connect("127.0.0.7")
         self.linked(alice, CAROL, listing(BOB))
         self.assertEqual(bob.dialled_times, 0)
         self.run_for(10)
