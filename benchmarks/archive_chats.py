@@ -1,8 +1,8 @@
 """Archives to measure with: as many chats as wanted, as long as those of a real one.
 
 Mining 100,000 chats takes an hour, so nobody mined these: each MD5 is that of its window, but it
-begins with any two bytes. Where they are used, `accepting_unmined` takes away the one comparison
-that would refuse them; the same bytes are hashed, and hashes compared, as for mined chats.
+begins with any two bytes. Where they are used, `accepting_unmined` takes away the comparison that
+would refuse them; the same bytes are hashed, and hashes compared, as for mined chats.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from random import Random
 from unittest.mock import patch
 
 from benchmarks.figures import BenchmarkError
-from p2pchat.archive import kernel
+from p2pchat.archive import kernel, replica
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.codec import archive_header
 from p2pchat.archive.record import CODE_SIZE, DIGEST_SIZE, WINDOW, head
@@ -55,7 +55,7 @@ def window(archive: Archive, index: int) -> tuple[int, int]:
 @contextmanager
 def accepting_unmined() -> Iterator[None]:
     """Have this process take chats that nobody mined; BenchmarkError if that cannot be done."""
-    with patch.object(kernel, "_zeros", 0):
+    with patch.object(kernel, "_zeros", 0), patch.object(replica, "PROOF", b""):
         chats = unmined(WINDOW, seed=0)
         if kernel.first_invalid(chats.buffer, chats.offsets, 0, chats.height) is not None:
             raise BenchmarkError("the kernel looks for the proof of work elsewhere by now")

@@ -24,16 +24,16 @@ def rest() -> None:
     time.sleep(REST)
 
 
-def mine(node: ArchiveNode) -> None:
+def mine(node: ArchiveNode, count: int = CHATS) -> None:
     """Type chats, faster than they are mined, and wait until all are in the archive."""
-    wanted = node.archived() + CHATS
-    for number in range(CHATS):
+    wanted = node.archived() + count
+    for number in range(count):
         node.server.say(f"/chat chat number {number} of those that keep a node busy")
         time.sleep(TYPING)
     deadline = time.monotonic() + TIMEOUT
     while node.archived() < wanted:
         if time.monotonic() > deadline:
-            raise BenchmarkError(f"{CHATS} chats were not mined within {TIMEOUT:g} s")
+            raise BenchmarkError(f"{count} chats were not mined within {TIMEOUT:g} s")
         time.sleep(TYPING)
 
 

@@ -61,7 +61,7 @@ class ArchiveNode:
     def wait_until_listening(self) -> None:
         """Wait until it has read its archive and peers can link to it."""
         deadline = time.monotonic() + REPLY_TIMEOUT
-        while not self.server.ask("/archive")["port"]:
+        while (archive := self.server.ask("/archive"))["loading"] or not archive["port"]:
             if time.monotonic() > deadline:
                 raise BenchmarkError("the node does not listen on its archive's port")
 

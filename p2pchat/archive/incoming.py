@@ -15,10 +15,12 @@ SKIPPING    counted chat by chat, until the end of the archive is found      -
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Collection
 from enum import Enum, auto
 
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.kernel import first_invalid
+from p2pchat.archive.own import Noted, beginnings
 from p2pchat.archive.record import OVERHEAD, WINDOW, chat_size
 from p2pchat.errors import LengthLimitError
 
@@ -37,7 +39,7 @@ class Incoming:
 
     `limit` bounds the bytes of the whole archive. It is kept if it is longer than base; if it is as
     long, only if it differs from base within the first `rival_below` chats, or only from the chat
-    with the index `rival_from` on.
+    with the index `rival_from` on. Chats that begin in a way that is `wanted` are noted.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Incoming:
         limit: int,
         rival_below: int = 0,
         rival_from: int = 1 << 32,
+        wanted: Collection[bytes] = (),
     ) -> None:
         self.count = count
         self.base = base
@@ -57,6 +60,8 @@ class Incoming:
         self._limit = max(limit, base.size)
         self._rival_below = rival_below
         self._rival_from = rival_from
+        self._wanted = wanted
+        self._heights: dict[bytes, int] = {}  # of those that are wanted
         self._agreed = 0  # bytes that are the same as in base
         self._arrived = 0  # chats that are here in full
         self._missing = 0  # bytes until the end of the chat that has begun, past comparing
@@ -102,6 +107,11 @@ class Incoming:
     def useful(self) -> bool:
         """Whether archive() can be had: all chats are here, kept and valid."""
         return self.done and self._stage is _Stage.KEEPING and not self.unverified
+
+    @property
+    def noted(self) -> Noted:
+        """Where chats stand that are wanted, behind those that are the same as in base."""
+        return Noted(self.common, self._heights)
 
     def feed(self, data: memoryview) -> int:
         """Take what belongs to this archive; return how many bytes that were.
@@ -178,10 +188,19 @@ class Incoming:
         stop = _stop(self._offsets, start, len(self._offsets) - 1, size)
         invalid = first_invalid(self._kept, self._offsets, start, stop)
         if invalid is None:
+            self._note_wanted(start, stop)
             self._verified = stop
             return
         self.invalid = self.common - self._known + invalid
         self._stop_keeping()
+
+    def _note_wanted(self, start: int, stop: int) -> None:
+        """Look for them bit by bit: a pass over a whole archive would hold up the reactor."""
+        before = self.common - self._known
+        if self._wanted:
+            for index, beginning in beginnings(self._kept, self._offsets, start, stop):
+                if beginning in self._wanted:
+                    self._heights.setdefault(beginning, before + index + 1)
 
     def _put_together(self) -> None:
         """Go on with the archive: what is of base and can't be shared, then what was kept."""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.incoming import Incoming
-from p2pchat.archive.own import OwnChat, OwnChats, locate
+from p2pchat.archive.own import Noted, OwnChat, OwnChats, heights_in
 from p2pchat.archive.record import DIGEST_SIZE, PROOF, head
 
 #: So many of the newest chats may be in another order; more would cost whoever is sent archives of
@@ -50,6 +50,13 @@ class Job(NamedTuple):
     turn: Turn
 
 
+class Candidate(NamedTuple):
+    """An archive that could take the place of ours, and where chats of ours were noted in it."""
+
+    archive: Archive
+    noted: Noted
+
+
 class Replica:
     """Our archive and our chats. `limit` bounds its bytes."""
 
@@ -58,7 +65,7 @@ class Replica:
         self.limit = limit
         self.archive = Archive()
         #: An archive as long as ours without some chat of ours.
-        self.rival: Archive | None = None
+        self.rival: Candidate | None = None
         #: How many races were lost or tied since a peer confirmed a chat of ours and none waited.
         self.losses = 0
         #: Whether nothing was begun since the last of them.
@@ -72,20 +79,26 @@ class Replica:
         """Return what takes an archive that begins to arrive."""
         newest = self.archive.height - TIE_DEPTH
         return Incoming(
-            count, self.archive, self.limit, rival_below=self.own.highest, rival_from=newest
+            count,
+            self.archive,
+            self.limit,
+            rival_below=self.own.highest,
+            rival_from=newest,
+            wanted=self.own.beginnings,
         )
 
     def received(self, incoming: Incoming) -> Change | None:
         """Take an archive that is useful; return what it changes."""
-        archive = incoming.archive()
-        if archive.height > self.archive.height:
-            return self._adopt(archive)
-        if archive.height < self.archive.height:
+        candidate = Candidate(incoming.archive(), incoming.noted)
+        height = candidate.archive.height
+        if height > self.archive.height:
+            return self._adopt(candidate)
+        if height < self.archive.height:
             return None
-        if self._lost_in(archive) is not None:
-            self._note_rival(archive)
-        elif self._is_better_order(archive):
-            return self._adopt(archive)
+        if self._lost_in(candidate) is not None:
+            self._note_rival(candidate)
+        elif self._is_better_order(candidate.archive):
+            return self._adopt(candidate)
         return None
 
     def common(self, incoming: Incoming) -> int:
@@ -110,8 +123,9 @@ class Replica:
             chat = next(fitting, None)
             return None if chat is None else Job(chat, self.archive, turn)
         if self.rival is not None and (chat := self._lost_in(self.rival)) is not None:
-            turn = Turn.SOON if self.rival.tip < self.archive.tip else Turn.LATE
-            return Job(chat, self.rival, turn) if self._fits(chat.text, self.rival) else None
+            base = self.rival.archive
+            turn = Turn.SOON if base.tip < self.archive.tip else Turn.LATE
+            return Job(chat, base, turn) if self._fits(chat.text, base) else None
         return None
 
     def begun(self) -> None:
@@ -120,14 +134,17 @@ class Replica:
 
     def mined(self, job: Job, code: bytes) -> Change | None:
         """Put a chat with its verification code on top; None if the archive has moved on."""
-        if job.base is not self.archive and job.base is not self.rival:
+        noted = self._noted_in(job.base)
+        if noted is None:
             return None
         text = job.chat.text
         digest = md5(job.base.prefix_for(text) + code, usedforsecurity=False).digest()
         if not digest.startswith(PROOF):
             raise ValueError("not a verification code")
         record = head(text) + code + digest
-        return self._adopt(job.base.appended(record, [job.base.size + len(record)]))
+        archive = job.base.appended(record, [job.base.size + len(record)])
+        heights = {job.chat.beginning: archive.height, **noted.heights}
+        return self._adopt(Candidate(archive, Noted(noted.start, heights)))
 
     def has_room(self, text: bytes) -> bool:
         """Tell whether a chat with this text fits behind all of ours that wait."""
@@ -137,22 +154,31 @@ class Replica:
     def _fits(self, text: bytes, base: Archive) -> bool:
         return base.size + _size(text) <= self.limit
 
-    def _adopt(self, archive: Archive) -> Change:
+    def _noted_in(self, base: Archive) -> Noted | None:
+        """Return what was noted of what can be mined on; None if that is neither ours nor rival."""
+        if base is self.archive:
+            return Noted(base.height, {})
+        if self.rival is not None and base is self.rival.archive:
+            return self.rival.noted
+        return None
+
+    def _adopt(self, candidate: Candidate) -> Change:
+        archive = candidate.archive
         common = self.archive.common(archive)
         dropped = self.archive.height - common
         self.archive = archive
         self.rival = None
-        moved = self.own.adopted(archive, common)
+        moved = self.own.adopted(archive, common, candidate.noted)
         if any(chat.height is None for chat in moved):
             self.losses += 1
             self.just_lost = True
         return Change(archive, common, dropped, moved)
 
-    def _note_rival(self, rival: Archive) -> None:
+    def _note_rival(self, rival: Candidate) -> None:
         """Keep the one all others would choose; the same, which many peers send, stays the same."""
         if self.rival is None and not self.own.waiting:
             self.losses += 1
-        if self.rival is None or rival.tip < self.rival.tip:
+        if self.rival is None or rival.archive.tip < self.rival.archive.tip:
             self.rival = rival
 
     def _is_better_order(self, rival: Archive) -> bool:
@@ -165,11 +191,11 @@ class Replica:
             return False
         return _texts(rival, common) == _texts(self.archive, common)
 
-    def _lost_in(self, rival: Archive) -> OwnChat | None:
+    def _lost_in(self, rival: Candidate) -> OwnChat | None:
         """Return the first chat of ours in our archive that a rival does not hold."""
-        common = self.archive.common(rival)
+        common = self.archive.common(rival.archive)
         ours = [chat for chat in self.own if (chat.height or 0) > common]
-        kept = locate(rival, ours, common)
+        kept = heights_in(rival.archive, ours, common, rival.noted)
         return next((chat for chat in ours if chat not in kept), None)
 
 

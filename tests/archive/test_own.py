@@ -12,8 +12,10 @@ from p2pchat.archive.own import (
     MAX_CONFIRMATIONS,
     MAX_ID,
     MAX_WATCHED,
+    Noted,
     OwnChat,
     OwnChats,
+    heights_in,
     locate,
     look_up,
 )
@@ -112,17 +114,19 @@ class FindTests(SynchronousTestCase):
         self.assertEqual(find(archive, ME, start), next(heights, None))
 
 
-class LocateTests(SynchronousTestCase):
-    @given(st.lists(st.sampled_from(["a", "b", "aa", "c"]), max_size=12), st.integers(0, 12))
-    def test_few_are_found_like_many(self, said, start):
+class NotedTests(SynchronousTestCase):
+    @given(
+        st.lists(st.sampled_from(["a", "b", "aa", "c"]), max_size=12),
+        st.integers(0, 12),
+        st.integers(0, 12),
+    )
+    def test_what_was_noted_as_it_arrived_need_not_be_searched(self, said, start, noted_from):
         archive = sketch(*((text, MARK) for text in said))
-        start = min(start, archive.height)
         chats = [OwnChat(number, text, MARK) for number, text in enumerate((b"a", b"aa", b"b"))]
-        found = []
-        for few in (0, 3):
-            self.patch(own, "_FEW", few)
-            found.append(locate(archive, chats, start))
-        self.assertEqual(*found)
+        found = locate(archive, chats, noted_from)
+        noted = Noted(noted_from, {chat.beginning: height for chat, height in found.items()})
+        start = min(start, noted_from)
+        self.assertEqual(heights_in(archive, chats, start, noted), locate(archive, chats, start))
 
 
 class OwnCase(SynchronousTestCase):
@@ -138,6 +142,10 @@ class OwnCase(SynchronousTestCase):
 
     def chats(self, *texts):
         return sketch(*((text, self.mark(text)) for text in texts))
+
+    def adopt(self, archive, common, own=None):
+        """Adopt an archive in which nothing was noted as it arrived."""
+        return (own or self.own).adopted(archive, common, Noted(archive.height, {}))
 
     def states(self):
         return [(chat.chat_id, chat.state, chat.height) for chat in self.own]
@@ -157,7 +165,7 @@ class WaitingTests(OwnCase):
         error = self.assertRaises(RequestError, self.add, "four")
         self.assertIn("3 chats wait", str(error))
         self.assertEqual(len(list(self.own)), 3)
-        self.own.adopted(self.chats("one"), 0)
+        self.adopt(self.chats("one"), 0)
         self.assertEqual(self.add("four").chat_id, 4)
 
     def test_first_code_begins_with_the_mark(self):
@@ -168,7 +176,7 @@ class WaitingTests(OwnCase):
 class AdoptedTests(OwnCase):
     def test_those_that_are_in_it_moved(self):
         one, two, three = (self.add(text) for text in ("one", "two", "three"))
-        moved = self.own.adopted(self.chats("x", "two", "y", "one"), 0)
+        moved = self.adopt(self.chats("x", "two", "y", "one"), 0)
         self.assertEqual(moved, [one, two])
         self.assertEqual(
             self.states(), [(1, "archived", 4), (2, "archived", 2), (3, "mining", None)]
@@ -179,16 +187,16 @@ class AdoptedTests(OwnCase):
 
     def test_those_below_the_fork_are_not_looked_for(self):
         one = self.add("one")
-        self.own.adopted(self.chats("one"), 0)
-        self.assertEqual(self.own.adopted(self.chats("one", "x"), 1), [])
+        self.adopt(self.chats("one"), 0)
+        self.assertEqual(self.adopt(self.chats("one", "x"), 1), [])
         self.assertEqual(one.height, 1)
 
     def test_those_that_are_not_in_it_any_more_wait_again_unconfirmed(self):
         one, two = self.add("one"), self.add("two")
-        self.own.adopted(self.chats("one", "two"), 0)
+        self.adopt(self.chats("one", "two"), 0)
         self.own.confirmed("peer", 2)
         self.assertEqual(two.state, "confirmed")
-        self.assertEqual(self.own.adopted(self.chats("one", "x", "y"), 1), [two])
+        self.assertEqual(self.adopt(self.chats("one", "x", "y"), 1), [two])
         self.assertEqual(self.states(), [(1, "confirmed", 1), (2, "displaced", None)])
         self.assertEqual(self.own.waiting, [two])
         self.assertEqual(two.info().confirmations, 0)
@@ -196,21 +204,21 @@ class AdoptedTests(OwnCase):
 
     def test_displaced_ones_keep_their_place_in_the_order(self):
         one, two, three = (self.add(text) for text in ("one", "two", "three"))
-        self.own.adopted(self.chats("one", "two"), 0)
-        self.own.adopted(self.chats("x", "y", "z"), 0)
+        self.adopt(self.chats("one", "two"), 0)
+        self.adopt(self.chats("x", "y", "z"), 0)
         self.assertEqual(self.own.waiting, [one, two, three])
 
     def test_one_that_stands_elsewhere_moved_and_stays_confirmed(self):
         one = self.add("one")
-        self.own.adopted(self.chats("x", "one"), 0)
+        self.adopt(self.chats("x", "one"), 0)
         self.own.confirmed("peer", 2)
-        self.assertEqual(self.own.adopted(self.chats("y", "z", "one"), 0), [one])
+        self.assertEqual(self.adopt(self.chats("y", "z", "one"), 0), [one])
         self.assertEqual(self.states(), [(1, "confirmed", 3)])
-        self.assertEqual(self.own.adopted(self.chats("y", "w", "one", "v"), 1), [])
+        self.assertEqual(self.adopt(self.chats("y", "w", "one", "v"), 1), [])
 
     def test_one_that_waits_and_is_not_in_it_did_not_move(self):
         self.add("one")
-        self.assertEqual(self.own.adopted(self.chats("x"), 0), [])
+        self.assertEqual(self.adopt(self.chats("x"), 0), [])
         self.assertEqual(self.states(), [(1, "mining", None)])
 
 
@@ -219,7 +227,7 @@ class ConfirmedTests(OwnCase):
         super().setUp()
         self.one, self.two = self.add("one"), self.add("two")
         self.add("three")
-        self.own.adopted(self.chats("one", "x", "two"), 0)
+        self.adopt(self.chats("one", "x", "two"), 0)
 
     def test_those_within_what_is_common(self):
         for common, changed in ((0, []), (1, [self.one]), (2, []), (3, [self.two]), (9, [])):
@@ -243,7 +251,7 @@ class ConfirmedTests(OwnCase):
         texts = [f"chat {number}" for number in range(MAX_WATCHED + 5)]
         for text in texts:
             own.add(text.encode(), self.mark(text))
-        own.adopted(self.chats(*texts), 0)
+        self.adopt(self.chats(*texts), 0, own)
         own.confirmed("peer", MAX_WATCHED + 2)
         ids = [chat.chat_id for chat in own]
         self.assertEqual(ids, list(range(3, MAX_WATCHED + 6)))
@@ -256,14 +264,14 @@ class ConfirmedTests(OwnCase):
         texts = [f"chat {number}" for number in range(6)]
         for text in texts[:3]:
             chats.add(text.encode(), self.mark(text))
-        chats.adopted(self.chats(*texts[:3]), 0)
+        self.adopt(self.chats(*texts[:3]), 0, chats)
         for text in texts[3:5]:
             chats.add(text.encode(), self.mark(text))
         with self.assertRaisesRegex(RequestError, "nobody else's archive"):
             chats.add(b"chat 5", self.mark("chat 5"))
-        chats.adopted(self.chats("a longer one"), 0)
+        self.adopt(self.chats("a longer one"), 0, chats)
         self.assertEqual([chat.text for chat in chats.waiting], [t.encode() for t in texts[:5]])
-        chats.adopted(self.chats(*texts[:5]), 0)
+        self.adopt(self.chats(*texts[:5]), 0, chats)
         chats.confirmed("peer", 1)
         chats.add(b"chat 5", self.mark("chat 5"))
 
@@ -272,7 +280,7 @@ class RestoreTests(OwnCase):
     def records(self):
         for text in ("one", "two", "three"):
             self.add(text)
-        self.own.adopted(self.chats("one", "two"), 0)
+        self.adopt(self.chats("one", "two"), 0)
         self.own.confirmed("peer", 1)
         return self.own.records()
 
@@ -287,9 +295,9 @@ class RestoreTests(OwnCase):
         self.assertEqual([chat.text for chat in own.confirmed("peer", 2)], [b"two"])
         self.assertEqual([chat.state for chat in own], ["confirmed", "confirmed", "mining"])
         self.assertEqual(
-            [chat.text for chat in own.adopted(self.chats("x", "y", "z"), 0)], [b"one", b"two"]
+            [chat.text for chat in self.adopt(self.chats("x", "y", "z"), 0, own)], [b"one", b"two"]
         )
-        own.adopted(self.chats("x", "y", "z", "one"), 3)
+        self.adopt(self.chats("x", "y", "z", "one"), 3, own)
         self.assertEqual([chat.text for chat in own.confirmed("peer", 4)], [b"one"])
 
     def test_as_it_was(self):

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.archive import replica
+from p2pchat.archive import own, replica
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.own import MARK_SIZE, look_up
 from p2pchat.archive.replica import Job, Turn
@@ -416,3 +416,29 @@ class OrderTests(ReplicaCase):
         self.assertIsNone(receive(stranger, grown(lesser, "next")))
         stranger.load(greater)
         self.assertIsNotNone(receive(stranger, lesser))
+
+
+class DeepForkTests(ReplicaCase):
+    """A pass over 100,000 chats for some of ours would hold up the reactor for 40 ms."""
+
+    def test_ours_are_looked_for_as_it_arrives_and_not_when_it_is_taken(self):
+        ours = ["one", "two", "three", "four", "five", "six"]
+        for text in ours:
+            post(self.replica, text)
+            mine(self.replica)
+        with_one = grown(grown(Archive(), "x"), "four", mark=mark_of("four"))
+        incoming = arriving(self.replica, grown(with_one, *"abcdef"))
+        passed = []
+        beginnings = own.beginnings
+
+        def count(*arguments):
+            for index, beginning in beginnings(*arguments):
+                passed.append(index)
+                yield index, beginning
+
+        self.patch(own, "beginnings", count)
+        change = self.replica.received(incoming)
+        self.assertEqual((change.common, change.dropped), (0, 6))
+        heights = [chat.height for chat in self.replica.own]
+        self.assertEqual(heights, [None, None, None, 2, None, None])
+        self.assertEqual(passed, [])
