@@ -10,9 +10,11 @@ import msgspec
 from benchmarks import (
     archive_adopt,
     archive_answers,
+    archive_cancel,
     archive_kernel,
     archive_memory,
     archive_mine,
+    archive_pieces,
     archive_post,
     archive_race,
     archive_ticker,
@@ -38,8 +40,10 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "ping": ping.measure,
     "ready": ready.measure,
     "verify": archive_verify.measure,
+    "pieces": archive_pieces.measure,
     "adopt": archive_adopt.measure,
     "kernel": archive_kernel.measure,
+    "cancel": archive_cancel.measure,
     "mine": archive_mine.measure,
     "post": archive_post.measure,
     "race": archive_race.measure,
@@ -58,7 +62,7 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
 GROUPS = {
     "chat": ("burst", "links", "ping", "ready"),
     "archive": (
-        *("verify", "adopt", "kernel", "mine", "post", "race"),
+        *("verify", "pieces", "adopt", "kernel", "cancel", "mine", "post", "race"),
         *("ticker", "memory", "answers"),
     ),
     "history": ("keep", "million"),

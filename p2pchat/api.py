@@ -104,12 +104,24 @@ class KernelInfo(msgspec.Struct, frozen=True):
     rate: float
 
 
+class ArchiveDialInfo(msgspec.Struct, frozen=True):
+    """A host that the user named and that is not linked: why, and how soon it is tried again.
+
+    `reason` is empty before the first attempt has failed, `seconds` 0 while one is under way.
+    """
+
+    address: str
+    reason: str
+    seconds: float
+
+
 class ArchiveInfo(msgspec.Struct, frozen=True):
     """The archive at a glance.
 
     `place` says where we listen, or why we don't; `trouble` what is wrong with the disk, if
     anything. `size` and `limit` in bytes, `rate` in tries a second of the mining so far (0: none
-    yet). `port` is 0 while we don't listen. `connecting` counts peers that are dialled.
+    yet), `tries` those for the chat that is being mined. `port` is 0 while we don't listen.
+    `connecting` counts peers that are dialled, of which `missing` are those that the user named.
     """
 
     height: int
@@ -127,6 +139,8 @@ class ArchiveInfo(msgspec.Struct, frozen=True):
     loading: bool
     place: str = ""
     trouble: str = ""
+    tries: int = 0
+    missing: list[ArchiveDialInfo] = []
 
 
 class Verification(msgspec.Struct, frozen=True):

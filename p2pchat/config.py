@@ -176,8 +176,8 @@ def parse_number(text: str, option: str) -> int | float:
 def parse_archive_peer(text: str, default_port: int, place: str) -> Address:
     """Read HOST or HOST:PORT; ConfigError names the place if it is neither."""
     host, colon, port = text.partition(":")
-    # one word, as somebody may have typed several
-    if host.split() != [host] or (colon and not _is_port(port)):
+    # one word, as somebody may have typed several; and not the id of a peer
+    if "@" in host or host.split() != [host] or (colon and not _is_port(port)):
         raise ConfigError(f"{place}: expected HOST or HOST:PORT, got {text!r:.100}")
     if not _can_be_dialled(host):
         raise ConfigError(f"{place}: no address and no host name: {host!r:.100}")

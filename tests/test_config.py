@@ -298,7 +298,7 @@ class ArchiveAddresses(SynchronousTestCase):
     def test_anything_else_names_the_place_in_one_line(self) -> None:
         for text in ("", " ", ":80", "host:", "host:0", "host:65536", "host:8a", "host:-1", "a b",
                      "host ", "a\nb", "::1", "[::1]:80", "host:1:2", "host:٨٠", " " * 5000,
-                     "host:" + "9" * 5000):  # fmt: skip
+                     "host:" + "9" * 5000, "alice@CIC"):  # fmt: skip
             error = self.assertRaises(ConfigError, parse_archive_peer, text, 51511, "/connect")
             self.assertTrue(str(error).startswith("/connect: expected HOST or HOST:PORT"), text)
             self.assertTrue(str(error).isprintable(), text)

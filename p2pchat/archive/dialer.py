@@ -13,6 +13,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from p2pchat.api import ArchiveDialInfo
 from p2pchat.archive.protocol import ArchiveProtocol
 from p2pchat.config import Connection
 from p2pchat.identity import Address, source_address
@@ -55,6 +56,8 @@ class ArchivePeerFactory(ReconnectingClientFactory):
         self._tried_identifying = False
         self._made = 0.0  # when the link came up
         self._pause = 0.0  # the last one
+        self._next = 0.0  # when it is dialled again
+        self._trouble = ""
         self.clock = dialer.clock
         self.initialDelay = self.delay = dialer.policy.reconnect_backoff_base
         self.factor = dialer.policy.reconnect_backoff_base
@@ -69,6 +72,11 @@ class ArchivePeerFactory(ReconnectingClientFactory):
     def tentative(self) -> bool:
         """Whether it is dialled, and nobody knows whether a peer is there."""
         return not self.connected and self.maxRetries == 0
+
+    def info(self) -> ArchiveDialInfo:
+        """Tell why there is no link, and how long until it is tried again."""
+        seconds = max(0.0, self._next - self.clock.seconds())
+        return ArchiveDialInfo(str(self.address), self._trouble, seconds)
 
     def cancel(self) -> None:
         """Stop dialling; a link that is up stays."""
@@ -90,6 +98,7 @@ class ArchivePeerFactory(ReconnectingClientFactory):
         if self._identify:
             # by the time that somebody answers it may be another program
             self._identify = self._tried_identifying = False
+        self._trouble = reason.getErrorMessage()
         self._retry(connector)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
@@ -99,6 +108,7 @@ class ArchivePeerFactory(ReconnectingClientFactory):
             self._dialer.finished(self)
             return
         lasted = self.clock.seconds() - self._made
+        self._trouble = link.reason or reason.getErrorMessage()
         if link.spoke:
             self._was_reached(lasted)
         elif self._wants_identification(link, lasted):
@@ -128,6 +138,7 @@ class ArchivePeerFactory(ReconnectingClientFactory):
         pause = self._pause * self.factor if self.retries else self.initialDelay
         self._pause = min(pause, self.maxDelay)
         self.delay = self._pause * self._dialer.rng.uniform(0.9, 1.1)
+        self._next = self.clock.seconds() + self.delay
         self.retry(connector)
 
 
@@ -171,6 +182,12 @@ class ArchiveDialer(Service):
         """How many addresses are being dialled where nobody may be."""
         return sum(factory.tentative for factory in self._factories.values())
 
+    @property
+    def missing(self) -> list[ArchiveDialInfo]:
+        """Those that are dialled for ever, and to which there is no link."""
+        every = self._factories.values()
+        return [one.info() for one in every if one.persistent and not one.connected]
+
     def __contains__(self, address: Address) -> bool:
         return address in self._factories
 
@@ -197,11 +214,16 @@ class ArchiveDialer(Service):
         if factory is not None:
             factory.cancel()
 
-    def cancel_link(self, link: object) -> None:
-        """Stop dialling the address that a link was dialled by; the link stays."""
-        for factory in list(self._factories.values()):
-            if factory.link is link:
-                self.cancel(factory.address)
+    def cancel_link(self, link: object) -> Address | None:
+        """Stop dialling the address that a link was dialled by; the link stays.
+
+        Return the address if it would have been dialled for ever.
+        """
+        found = next((one for one in self._factories.values() if one.link is link), None)
+        if found is None:
+            return None
+        self.cancel(found.address)
+        return found.address if found.persistent else None
 
     def stopService(self) -> None:
         Service.stopService(self)

@@ -15,10 +15,25 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pchat.archive.kernel import ALIGNMENT, CODES, search
+from p2pchat.archive.kernel import ALIGNMENT, CODES, search, tries_a_look
 
 #: Codes between the starts of two threads: more than anybody will ever try.
 _SHARE = 1 << 56
+
+
+class _Effort:
+    """What one thread has tried for how many seconds; it writes, and the reactor's thread reads."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._began = clock.seconds()
+        self.tries = 0
+        self.seconds = 0.0
+
+    def note(self, tries: int) -> None:
+        """Note how many codes were tried since the last time."""
+        self.tries += tries
+        self.seconds = self._clock.seconds() - self._began
 
 
 class _Search:
@@ -26,18 +41,27 @@ class _Search:
 
     def __init__(self, clock: IReactorTime) -> None:
         self.over = Event()
-        self.began = clock.seconds()
-        self.threads = 0
+        self.efforts: list[_Effort] = []
+        self._clock = clock
 
-    def run(self, prefix: bytes, first: int) -> tuple[bytes, int] | None:
-        """Search in this thread; return a code, and how many all threads have tried about."""
-        self.threads += 1
-        code = search(prefix, self.over.is_set, first)
-        if code is None:
-            return None
-        # the threads that have begun are about as far as this one
-        tries = int.from_bytes(code, "big") - first // ALIGNMENT * ALIGNMENT + 1
-        return code, tries % CODES * self.threads
+    def run(self, prefix: bytes, first: int) -> bytes | None:
+        """Search in this thread; return a code unless it is over before one is found."""
+        effort = _Effort(self._clock)
+        self.efforts.append(effort)
+        begun = False
+
+        def is_over() -> bool:
+            nonlocal begun
+            if begun:
+                effort.note(tries_a_look())
+            begun = True
+            return self.over.is_set()
+
+        code = search(prefix, is_over, first)
+        if code is not None:
+            all_tries = int.from_bytes(code, "big") - first // ALIGNMENT * ALIGNMENT + 1
+            effort.note(all_tries % CODES - effort.tries)
+        return code
 
 
 class Miner:
@@ -51,13 +75,21 @@ class Miner:
         self._threads = threads
         self._search: _Search | None = None
         self._ending: set[Deferred[Any]] = set()
-        self._tries = 0.0
+        self._tries = 0
         self._seconds = 0.0
 
     @property
     def rate(self) -> float:
-        """Tries a second in all searches so far, 0 before the first has ended."""
-        return self._tries / self._seconds if self._seconds else 0.0
+        """Tries a second in all searches so far, on all threads together; 0 before the first."""
+        tries, seconds = self._tries, self._seconds
+        for effort in self._efforts:
+            tries, seconds = tries + effort.tries, seconds + effort.seconds
+        return tries / seconds * self._threads if seconds else 0.0
+
+    @property
+    def tries(self) -> int:
+        """How many codes the search that goes on has tried; one in 65,536 fits."""
+        return sum(effort.tries for effort in self._efforts) if self.mining else 0
 
     @property
     def mining(self) -> bool:
@@ -79,8 +111,7 @@ class Miner:
     def cancel(self) -> None:
         """Give up the search that goes on, if any."""
         if self._search is not None:
-            self._search.over.set()
-            self._search = None
+            self._end(self._search)
 
     def stop(self) -> "Deferred[None]":
         """Give up, and fire when no thread searches any more."""
@@ -91,20 +122,22 @@ class Miner:
             running.chainDeferred(waiting[-1])
         return gatherResults(waiting).addCallback(lambda _: None)
 
-    def _ended(
-        self,
-        search: _Search,
-        found: Callable[[bytes], None],
-        result: tuple[bytes, int] | None,
-    ) -> None:
-        if search is not self._search or result is None:
-            return
+    @property
+    def _efforts(self) -> "list[_Effort]":
+        return self._search.efforts if self._search is not None else []
+
+    def _end(self, search: _Search) -> None:
+        """Have its threads stop, and count what they have tried until now."""
         search.over.set()
         self._search = None
-        code, tries = result
-        self._tries += tries
-        self._seconds += self._clock.seconds() - search.began
-        found(code)
+        for effort in search.efforts:
+            self._tries += effort.tries
+            self._seconds += effort.seconds
+
+    def _ended(self, search: _Search, found: Callable[[bytes], None], code: bytes | None) -> None:
+        if search is self._search and code is not None:
+            self._end(search)
+            found(code)
 
     def _failed(self, failure: Failure, search: _Search) -> None:
         self.log.failure("mining failed", failure)

@@ -55,8 +55,13 @@ class Mining:
 
     @property
     def rate(self) -> float:
-        """Tries a second, 0 before the first chat is mined."""
+        """Tries a second, 0 before any."""
         return self._miner.rate
+
+    @property
+    def tries(self) -> int:
+        """How many codes were tried for the chat that is being mined."""
+        return self._miner.tries
 
     def start(self) -> None:
         """Begin to mine what waits."""

@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pchat.api import ArchivePeerInfo
+from p2pchat.api import ArchiveDialInfo, ArchivePeerInfo
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.dialer import ArchiveDialer
 from p2pchat.archive.factory import ArchiveServerFactory
@@ -97,6 +97,15 @@ class Neighbours:
     def connecting(self) -> int:
         """How many addresses are dialled, or will be again."""
         return self._dialer.connecting
+
+    @property
+    def missing(self) -> list[ArchiveDialInfo]:
+        """Whom the user named, and to whom there is no link."""
+        return self._dialer.missing
+
+    def is_ourselves(self, host: str) -> bool:
+        """Tell whether a host turned out to be this node."""
+        return host in self._gossip.own
 
     def start(self) -> None:
         """Begin to dial and to ask."""
@@ -275,7 +284,9 @@ class Neighbours:
         """Note that an address is our own: the link's other end is a link of ours."""
         dialled = link if link.dialled else twin
         self._gossip.ourselves(dialled.host)
-        self._dialer.cancel_link(dialled)
+        named = self._dialer.cancel_link(dialled)
+        if named is not None:
+            self._listener.notice("info", f"{named} is this node itself; it is dialled no more")
         for end in (link, twin):
             end.drop("it is ourselves")
         self._gossip.go_on()

@@ -84,6 +84,11 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         return bool(self._reason)
 
     @property
+    def reason(self) -> str:
+        """Why we closed it, empty unless we did."""
+        return self._reason
+
+    @property
     def kept(self) -> int:
         return self._incoming.kept if self._incoming is not None else 0
 

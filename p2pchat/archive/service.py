@@ -75,7 +75,9 @@ class ArchiveService(MultiService):
         self._own = OwnChats(config.archive.max_pending)
         self._stuck = False
         self._replica = Replica(self._own, config.archive.max_archive_bytes)
-        self._mining = Mining(reactor, rng, self._replica, config.archive.miners, self._mined)
+        # one is as fast as several that wait for each other
+        threads = config.archive.miners if kernel.is_parallel() else 1
+        self._mining = Mining(reactor, rng, self._replica, threads, self._mined)
         self._keeper = Keeper(reactor, storage, self._disk_failed, self._disk_recovered)
         bind = archive_bind(config)
         self._neighbours = Neighbours(reactor, rng, config, bind, self)
@@ -106,6 +108,7 @@ class ArchiveService(MultiService):
         Who connects waits until the archive is there.
         """
         await deferLater(self._clock, 0)  # the front end starts after us
+        self._tell_what_computes()
         if self.running:
             self._port.start()
         try:
@@ -117,6 +120,11 @@ class ArchiveService(MultiService):
         self._take_up(loaded, await self._in_thread(look_up, loaded.own, loaded.archive))
         if self.running:
             self._open()
+
+    def _tell_what_computes(self) -> None:
+        self.log.info("[Archive] mined and verified by {kernel}", kernel=kernel.name())
+        if kernel.complaint():
+            self.notice("info", kernel.complaint())
 
     def _cannot_load(self, error: OSError) -> None:
         self._trouble = f"no archive: {error.strerror or error}"
@@ -138,7 +146,7 @@ class ArchiveService(MultiService):
         self._neighbours.start()
         self._port.accept()
         for peer in self._settings.peers:
-            self._dial(peer)
+            self._dial(self._address(peer))
         for address, persistent in self._early.items():
             self._neighbours.dial(address, persistent=persistent)
         self._mining.start()
@@ -201,12 +209,18 @@ class ArchiveService(MultiService):
             loading=not (self._loaded or self._trouble),
             place=self._place(),
             trouble=self._trouble or self._keeper.trouble,
+            tries=self._mining.tries,
+            missing=self._neighbours.missing,
         )
 
     def connect(self, host: str) -> None:
         self._check_trouble()
-        if not self._dial(host):
-            raise RequestError(f"{visible(host)} is this node itself, or dialled already")
+        address = self._address(host)
+        ours = (self._port.address, self._port.holder) if self._port.open else ()
+        if address in ours or self._neighbours.is_ourselves(address.host):
+            raise RequestError(f"{visible(host)} is this node itself")
+        if not self._dial(address):
+            raise RequestError(f"{visible(host)} is dialled already")
 
     def request(self) -> int:
         return self._neighbours.request_archives()
@@ -240,7 +254,7 @@ class ArchiveService(MultiService):
     def offered(self, address: Address) -> None:
         """Dial a peer that is said to have an archive."""
         if is_ip_literal(address.host):
-            self._dial_when_loaded(address, persistent=False)
+            self._dial(address, persistent=False)
 
     def remember(self, hosts: Iterable[str]) -> None:
         """Try peers of an earlier run once, by their IP addresses."""
@@ -304,7 +318,7 @@ class ArchiveService(MultiService):
             self.notice("warning", f"others cannot reach our archive: {self._unreachable}")
             return
         self.notice("info", f"the archive's port {holder.port} is in use; linking to {holder}")
-        self._dial_when_loaded(holder, persistent=True)
+        self._dial(holder)
 
     def _mined(self, change: Change) -> None:
         self._grown(change, "mined")
@@ -407,14 +421,13 @@ class ArchiveService(MultiService):
     def _keep_own(self) -> None:
         self._keeper.keep_own(self._own.records())
 
-    def _dial(self, peer: str) -> bool:
+    def _address(self, peer: str) -> Address:
         try:
-            address = parse_archive_peer(peer, self._settings.port, "not to be dialled")
+            return parse_archive_peer(peer, self._settings.port, "not to be dialled")
         except ConfigError as error:
             raise RequestError(str(error)) from error
-        return self._dial_when_loaded(address, persistent=True)
 
-    def _dial_when_loaded(self, address: Address, *, persistent: bool) -> bool:
+    def _dial(self, address: Address, *, persistent: bool = True) -> bool:
         if self._loaded:
             return self._neighbours.dial(address, persistent=persistent)
         if len(self._early) < self._settings.max_peers:

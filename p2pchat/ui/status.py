@@ -1,6 +1,13 @@
 """What `/status` and `/archive` tell, line by line."""
 
-from p2pchat.api import ArchiveInfo, ArchivePeerInfo, ChatInfo, RendezvousInfo, Status
+from p2pchat.api import (
+    ArchiveDialInfo,
+    ArchiveInfo,
+    ArchivePeerInfo,
+    ChatInfo,
+    RendezvousInfo,
+    Status,
+)
 from p2pchat.text import visible
 from p2pchat.ui.marks import MARKS, chat_note, chat_text
 from p2pchat.ui.tables import data_size, duration, figure, plural, table, timed
@@ -11,6 +18,7 @@ TRIES_A_CHAT = 65_536
 
 _MAX_CHATS = 20
 _MAX_PAUSED = 5
+_MAX_MISSING = 10
 
 
 def status_lines(status: Status) -> list[str]:
@@ -38,6 +46,7 @@ def archive_lines(info: ArchiveInfo) -> list[str]:
         f"computed by {_kernel(info)}",
         *_chat_lines(info.chats),
         _peers_line(info),
+        *_missing_lines(info.missing),
         *_peer_table(info.peers),
     ]
 
@@ -95,9 +104,10 @@ def _mining_line(info: ArchiveInfo) -> str:
         now = f"not mining, the archive is full: {plural(_waiting(info), 'chat')} of ours must wait"
     if not info.rate:
         return f"{now}; the rate is not known yet"
-    # with the threads' beginning and end, so less than the kernel's own rate
     rate, each = figure(info.rate), timed(TRIES_A_CHAT / info.rate)
-    return f"{now}; so far at {rate} tries/s, so a chat takes {each}"
+    if info.mining:
+        now += f", {info.tries:,} tries for this one so far"
+    return f"{now}; at {rate} tries/s, so that a chat takes about {each}"
 
 
 def _is_full(info: ArchiveInfo) -> bool:
@@ -123,6 +133,17 @@ def _peers_line(info: ArchiveInfo) -> str:
     dialled = f", {info.connecting} more dialled" if info.connecting else ""
     hint = "" if info.peers or info.connecting else "; /connect HOST dials one"
     return f"{plural(len(info.peers), 'peer')}{dialled}{hint}"
+
+
+def _missing_lines(missing: list[ArchiveDialInfo]) -> list[str]:
+    """Name the hosts that the user wants and that are not there."""
+    named = [
+        f"no link to {shown(one.address)}: {visible(one.reason) or 'no answer yet'}"
+        + (f"; dialled again in {duration(one.seconds)}" if one.seconds else "")
+        for one in missing[:_MAX_MISSING]
+    ]
+    more = len(missing) - len(named)
+    return [*named, *([f"and to {more} more"] if more else [])]
 
 
 def _peer_table(peers: list[ArchivePeerInfo]) -> list[str]:

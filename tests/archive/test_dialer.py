@@ -302,6 +302,28 @@ class CountTests(DialerCase):
         self.assertTrue(silent.link.up)
 
 
+class MissingTests(DialerCase):
+    """Of those that are dialled for ever it is told why they are not there."""
+
+    def test_refused_and_dialled_again_until_it_is_there(self) -> None:
+        self.bob.close_port()
+        self.dial(persistent=True)
+        self.dial(host=CAROL)  # of a list, so that nobody misses it
+        [missing] = self.dialer.missing
+        self.assertEqual(missing.address, f"{BOB}:{PORT}")
+        self.assertIn("refused", missing.reason)
+        expected = self.reactor.seconds() + missing.seconds
+        self.bob.open_port()
+        self.run_for(3)
+        self.assertEqual(self.dialer.missing, [])
+        self.assertApproximates(self.bob.link.connected, expected, 4 * LATENCY)
+
+    def test_a_name_that_nobody_has(self) -> None:
+        self.dial(persistent=True, host="ghost.example")
+        [missing] = self.dialer.missing
+        self.assertIn("DNS lookup failed", missing.reason)
+
+
 class SourceTests(SynchronousTestCase):
     """Where connections come from, as far as it can be chosen."""
 

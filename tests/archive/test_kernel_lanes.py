@@ -19,7 +19,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import p2pchat
 from p2pchat.archive import kernel
-from p2pchat.archive.kernel.choice import choose, kernels
+from p2pchat.archive.kernel import choice
+from p2pchat.archive.kernel.choice import choose, complaint, kernels
 from p2pchat.archive.kernel.python import PythonKernel
 from tests.archive.examples import THOUSAND, chats_of, long_texts
 
@@ -39,6 +40,21 @@ def first_fitting(prefix: bytes, start: int, zeros: int) -> bytes:
         if hashlib.md5(prefix + code, usedforsecurity=False).digest().startswith(bytes(zeros)):
             return code
     raise AssertionError
+
+
+def before_a_forbidden_page(data: bytes) -> memoryview:
+    """Put bytes where the process dies if one behind them is read."""
+    if not hasattr(mmap, "MAP_ANONYMOUS"):
+        raise SkipTest("no pages to forbid")
+    pages = -(-len(data) // PAGE)
+    mapped = mmap.mmap(-1, (pages + 1) * PAGE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
+    forbidden = ctypes.c_void_p(address + pages * PAGE)
+    if ctypes.CDLL(None).mprotect(forbidden, ctypes.c_size_t(PAGE), 0):
+        raise OSError("mprotect failed")
+    view = memoryview(mapped)[pages * PAGE - len(data) : pages * PAGE]
+    view[:] = data
+    return view
 
 
 class LanesCase(SynchronousTestCase):
@@ -61,6 +77,16 @@ class Searching(LanesCase):
     def test_every_length_up_to_the_longest_window(self) -> None:
         for length in range(6001):
             self.check(bytes([length % 251]) * length, length << 40, 1)
+
+    def test_nothing_is_read_behind_the_prefix(self) -> None:
+        from p2pchat.archive.kernel._lanes import ffi
+
+        for length in (*range(1, 130), PAGE, 6000):
+            prefix = b"x" * length
+            at_the_end = ffi.from_buffer(before_a_forbidden_page(prefix))
+            for searching in LANES:
+                found = searching.search(at_the_end, never, 0, 1)
+                self.assertEqual(found, PYTHON.search(prefix, never, 0, 1), searching.name)
 
     def test_no_byte_of_the_code_is_forgotten_when_it_changes(self) -> None:
         for length in range(64):
@@ -149,18 +175,8 @@ class Verifying(LanesCase):
                 self.assertIsNone(self.found(verifying, data, list(archive.offsets[1:41])))
 
     def test_nothing_is_read_behind_the_chats(self) -> None:
-        if not hasattr(mmap, "MAP_ANONYMOUS"):
-            raise SkipTest("no pages to forbid")
         for height in (1, 5, 21, 40):
-            data = bytes(THOUSAND.truncated(height).view())
-            pages = -(-len(data) // PAGE)
-            mapped = mmap.mmap(-1, (pages + 1) * PAGE)
-            address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
-            libc = ctypes.CDLL(None)
-            forbidden = ctypes.c_void_p(address + pages * PAGE)
-            self.assertEqual(libc.mprotect(forbidden, ctypes.c_size_t(PAGE), 0), 0)
-            chats = memoryview(mapped)[pages * PAGE - len(data) : pages * PAGE]
-            chats[:] = data
+            chats = before_a_forbidden_page(bytes(THOUSAND.truncated(height).view()))
             for verifying in LANES:
                 self.assertIsNone(self.found(verifying, chats, list(THOUSAND.offsets[1:][:height])))
 
@@ -179,6 +195,22 @@ class Choosing(SynchronousTestCase):
         self.assertIsInstance(choose("python"), PythonKernel)
         for lanes in LANES:
             self.assertIs(choose(str(lanes.lanes)), lanes)
+
+    def test_what_is_not_there_is_told_of(self) -> None:
+        """Once a word that is none, or lanes of another processor, were silently something else."""
+        for wanted in ("", "python", *(str(one.lanes) for one in LANES)):
+            self.assertEqual(complaint(wanted) == "", bool(wanted or LANES), wanted)
+        for wanted in ("3", "pyton", "\x1b[31m"):
+            told = complaint(wanted)
+            self.assertIn("python", told)
+            self.assertIn(kernels()[-1].name, told)
+            self.assertTrue(told.isprintable())
+
+    def test_without_the_one_in_c_it_is_said_how_to_get_it(self) -> None:
+        self.patch(choice, "_lanes", [])
+        self.assertIn("C compiler", complaint(""))
+        self.assertEqual(complaint("python"), "")
+        self.assertFalse(choose("").parallel)
 
     def test_the_environment_tells(self) -> None:
         code = "from p2pchat.archive import kernel; print(kernel.name())"

@@ -8,6 +8,7 @@ from twisted.python.threadable import isInIOThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from p2pchat.archive import kernel, miner
+from p2pchat.archive.kernel import ALIGNMENT, tries_a_look
 from p2pchat.archive.miner import Miner
 from tests.archive.mined import code_for, easy_proof
 from tests.archive.threads import ThreadedClock
@@ -26,10 +27,6 @@ class MinerCase(SynchronousTestCase):
 
     def search(self, prefix=PREFIX, start=0):
         self.miner.search(prefix, start, self.codes.append)
-
-    def tries(self):
-        """How many codes were tried from 0 on until the last one was found."""
-        return int.from_bytes(self.codes[-1], "big") + 1
 
     def replace_search(self, search):
         """Let another function search."""
@@ -98,18 +95,38 @@ class OneThreadTests(MinerCase):
         self.clock.finish_all()
         self.assertEqual(self.codes, [code_for(b"\x05other", 0)])
 
-    def test_rate_is_that_of_searches_that_ended(self):
-        self.assertEqual(self.miner.rate, 0)
-        self.search()
-        self.clock.advance(5)
-        self.miner.cancel()
+    def test_rate_is_that_of_the_looks_so_far(self):
+        """Not of the time from asking for a thread until the reactor hears of its end."""
+        seen = []
+
+        def search(prefix, stop, start):
+            for _ in range(2):
+                stop()
+                self.clock.advance(0.5)
+            stop()
+            seen.append((self.miner.tries, self.miner.rate))
+            return (start + 2 * tries_a_look() + 5).to_bytes(16, "big")
+
+        self.replace_search(search)
+        self.assertEqual((self.miner.rate, self.miner.tries), (0, 0))
+        self.search(start=7 << 64)
+        self.clock.advance(100)
+        self.assertEqual((self.miner.rate, self.miner.tries), (0, 0))
         self.clock.finish()
-        self.assertEqual(self.miner.rate, 0)
+        self.assertEqual(seen, [(2 * tries_a_look(), 2 * tries_a_look())])
+        self.assertEqual((self.miner.rate, self.miner.tries), (2 * tries_a_look() + 6, 0))
+
+    def test_tries_of_a_search_that_is_given_up_count_for_the_rate(self):
+        def search(prefix, stop, start):
+            stop()
+            self.clock.advance(2)
+            stop()
+            self.miner.cancel()
+
+        self.replace_search(search)
         self.search()
-        self.clock.advance(2)
-        self.assertEqual(self.miner.rate, 0)
         self.clock.finish()
-        self.assertEqual(self.miner.rate, self.tries() / 2)
+        self.assertEqual(self.miner.rate, tries_a_look() / 2)
 
     def test_search_that_fails_is_logged_and_over(self):
         self.search(prefix=None)
@@ -171,29 +188,20 @@ class ThreeThreadsTests(MinerCase):
             self.assertEqual(len(self.codes), first + 1)
         self.assertEqual(stops, [False, True, True] * 3)
 
-    def test_rate_counts_threads_that_have_begun(self):
-        self.search()
-        self.clock.advance(2)
-        self.clock.finish()
-        self.assertEqual(self.miner.rate, self.tries() / 2)
-        self.clock.finish_all()
-
-    def test_rate_counts_what_the_others_tried_meanwhile(self):
-        codes = []
-
+    def test_rate_is_that_of_all_threads_together(self):
         def search(prefix, stop, start):
-            if not codes:
-                codes.append(7000)
-                self.clock.finish()  # a second thread, which ends within the first
-            return (start + 7000).to_bytes(16, "big")
+            stop()
+            self.clock.advance(0.5)
+            if self.clock.threads:
+                self.clock.finish()  # others meanwhile
+            return (start // ALIGNMENT * ALIGNMENT + 999).to_bytes(16, "big")
 
         self.replace_search(search)
         self.search(start=10)
-        self.clock.advance(2)
         self.clock.finish()
-        # from 10 on rounded down, and both threads
-        self.assertEqual(self.miner.rate, 7011 * 2 / 2)
-        self.clock.finish_all()
+        # the last one to begin, which alone ended in time, tried so often in half a second
+        self.assertEqual(self.miner.rate, 1000 / 0.5 * 3)
+        self.assertEqual(len(self.codes), 1)
 
     def test_one_that_fails_ends_all(self):
         self.search(prefix=None)

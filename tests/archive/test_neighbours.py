@@ -6,6 +6,7 @@ from twisted.internet.address import IPv4Address
 from twisted.logger import capturedLogs, formatEvent
 
 from p2pchat.archive.protocol import ArchiveProtocol
+from p2pchat.errors import RequestError
 from p2pchat.identity import Address
 from tests.archive.bare import Transport
 from tests.archive.examples import THOUSAND, wire
@@ -46,9 +47,22 @@ class OurselvesTests(ArchiveCase):
         return [*self.world.dials(ALICE), *self.world.dials("127.0.0.1")]
 
     def test_dialled_by_its_user(self) -> None:
-        for address in (ALICE, "127.0.0.1", "127.0.0.7"):
+        for address in (ALICE, "127.0.0.7"):
             self.alice.service.connect(address)
             self.assert_recognised(address)
+
+    def test_its_user_is_told(self) -> None:
+        """When it is recognised, and at once when it is known."""
+        for address, told in ((ALICE, 1), (ALICE, 1), ("127.0.0.1", 1), ("127.0.0.7", 2)):
+            try:
+                self.alice.service.connect(address)
+            except RequestError as error:
+                self.assertIn("is this node itself", str(error))
+            self.run_for(SOON)
+            notices = [text for text in self.alice.notices() if "is this node itself" in text]
+            self.assertEqual(len(notices), told, address)
+        self.dialled(self.alice, BOB)
+        self.assertRaisesRegex(RequestError, "already", self.alice.service.connect, BOB)
 
     def test_dialled_by_a_name(self) -> None:
         self.alice.service.connect("alice.example")

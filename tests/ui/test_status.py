@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.api import ArchiveDialInfo
 from p2pchat.ui.status import archive_lines, status_lines
 from tests.ui.fake_archive import TIP, archive_info, archive_peer, chat_info
 from tests.ui.fakes import STATUS
@@ -25,6 +26,8 @@ BUSY = archive_info(
     chats=CHATS,
     mining=True,
     rate=1_310_720.0,
+    tries=70_123,
+    missing=[ArchiveDialInfo("ghost.example:51511", "DNS lookup failed", 12.5)],
 )
 
 
@@ -72,17 +75,26 @@ class ArchiveTests(SynchronousTestCase):
             [
                 f"12 chats, 1.5 KiB of 64 MiB, tip {TIP}",
                 "listening on 127.0.0.2:51511",
-                "mining, 2 chats to go; so far at 1.3 million tries/s, so a chat takes 0.05 s",
+                "mining, 2 chats to go, 70,123 tries for this one so far; "
+                "at 1.3 million tries/s, so that a chat takes about 0.05 s",
                 "computed by _md5: 2.6 million tries/s a thread",
                 "✓✓ ⛓ first (in the archive at height 11, confirmed by 2 peers)",
                 "↻ ⛓ second (displaced by a longer archive, mined again)",
                 "… ⛓ third (mining)",
                 "2 peers, 1 more dialled",
+                "no link to ghost.example:51511: DNS lookup failed; dialled again in 12 s",
                 "peer       height  links        offences  ignored for",
                 "192.0.2.7  12      2 in, 1 out  0         -",
                 "192.0.2.8  3       1 in         4         43 s",
             ],
         )
+
+    def test_hosts_that_are_missing(self) -> None:
+        """Of many some; one that was not answered yet has no reason."""
+        missing = [ArchiveDialInfo(f"host{number}", "", 0.0) for number in range(12)]
+        found = archive_lines(archive_info(missing=missing, connecting=12))
+        self.assertIn("no link to host9: no answer yet", found)
+        self.assertEqual(found[-1], "and to 2 more")
 
     def test_an_idle_one_that_is_loading(self) -> None:
         self.assertEqual(

@@ -10,10 +10,21 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from p2pchat.archive.kernel.choice import choose
+from p2pchat.archive.kernel.choice import complaint as complaint_about
 from p2pchat.archive.kernel.seam import ALIGNMENT, CODES, Kernel
 from p2pchat.archive.record import PROOF
 
-__all__ = ["ALIGNMENT", "CODES", "first_invalid", "name", "rate", "search", "tries_a_look"]
+__all__ = [
+    "ALIGNMENT",
+    "CODES",
+    "complaint",
+    "first_invalid",
+    "is_parallel",
+    "name",
+    "rate",
+    "search",
+    "tries_a_look",
+]
 
 #: Which kernel is used, in the environment: `python`, or a number of lanes; else the fastest.
 VARIABLE = "P2PCHAT_KERNEL"
@@ -52,6 +63,16 @@ def first_invalid(
 def tries_a_look() -> int:
     """Return how many codes are tried between two looks at whether to stop: 0.5 to 4 ms."""
     return _kernel.tries_a_look
+
+
+def is_parallel() -> bool:
+    """Tell whether several threads search faster than one."""
+    return _kernel.parallel
+
+
+def complaint() -> str:
+    """Return what a user should know of the kernel: not the one wanted, or slow; else ""."""
+    return complaint_about(os.environ.get(VARIABLE, ""))
 
 
 def name() -> str:

@@ -32,6 +32,8 @@ def widths() -> list[int]:
 class LanesKernel:
     """Computes so many MD5s at a time; ValueError if this processor can't."""
 
+    parallel = True
+
     def __init__(self, lanes: int) -> None:
         if lanes not in widths():
             raise ValueError(f"this processor has no {lanes} lanes")

@@ -37,6 +37,7 @@ with suppress(ImportError):
 class PythonKernel:
     """Computes with hashlib, or what it is made of."""
 
+    parallel = False
     tries_a_look = TRIES_A_LOOK
 
     @property

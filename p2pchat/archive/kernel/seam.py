@@ -18,6 +18,10 @@ class Kernel(Protocol):
         """What computes, for people."""
 
     @property
+    def parallel(self) -> bool:
+        """Whether several threads compute at the same time: the interpreter's lock is released."""
+
+    @property
     def tries_a_look(self) -> int:
         """Tries between two looks at whether to stop, a multiple of ALIGNMENT: 0.5 to 4 ms."""
 
