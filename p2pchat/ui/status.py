@@ -107,7 +107,7 @@ def _mining_line(info: ArchiveInfo) -> str:
     rate, each = figure(info.rate), timed(TRIES_A_CHAT / info.rate)
     if info.mining:
         now += f", {info.tries:,} tries for this one so far"
-    return f"{now}; at {rate} tries/s, so that a chat takes about {each}"
+    return f"{now}; at {rate} tries/s, so that a chat takes {each}"
 
 
 def _is_full(info: ArchiveInfo) -> bool:

@@ -76,7 +76,7 @@ class ArchiveTests(SynchronousTestCase):
                 f"12 chats, 1.5 KiB of 64 MiB, tip {TIP}",
                 "listening on 127.0.0.2:51511",
                 "mining, 2 chats to go, 70,123 tries for this one so far; "
-                "at 1.3 million tries/s, so that a chat takes about 0.05 s",
+                "at 1.3 million tries/s, so that a chat takes 0.05 s",
                 "computed by _md5: 2.6 million tries/s a thread",
                 "✓✓ ⛓ first (in the archive at height 11, confirmed by 2 peers)",
                 "↻ ⛓ second (displaced by a longer archive, mined again)",
