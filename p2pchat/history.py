@@ -4,7 +4,7 @@ Everything asked of a history is answered by a Deferred, which fires when the an
 it will ever be: what was to be kept is committed to the disk, or lost if the node keeps nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, NamedTuple, Protocol
 
@@ -156,6 +156,13 @@ class History(Protocol):
         """Do what was asked to be kept before, then end; fires without error."""
         ...
 
+    def watch(self, replaced: Callable[[], None]) -> None:
+        """Call `replaced` whenever, while it is open, a new file takes the place of a damaged one.
+
+        What could not be read of that is lost, also from the outbox; see requeue().
+        """
+        ...
+
     def receive(self, batch: Sequence[Received]) -> "Deferred[list[int | None]]":
         """Keep what came in; fires with the stored id of each when all of it is committed.
 
@@ -169,6 +176,15 @@ class History(Protocol):
 
         QueueFullError if it is full, or this peer's part of it. With a msg_id that is in the
         history already nothing is added.
+        """
+        ...
+
+    def requeue(self, entries: Sequence[OutboxEntry]) -> "Deferred[int]":
+        """Put back into the outbox what a damaged file has lost; fires with how many those were.
+
+        They keep their attempts, and their ids if nothing else has them. What is there, or has
+        ended there, stays as it is. The outbox may be fuller than it may be by this, since all of
+        them were accepted before.
         """
         ...
 

@@ -25,6 +25,7 @@ and nobody knows for how long.
 
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -114,6 +115,15 @@ class Outbox:
     def waiting_for(self) -> list[PeerId]:
         """Return the peers for whom something waits."""
         return list(self._waiting)
+
+    def stored_order(self) -> list[str]:
+        """Return the ids of all, in the order in which they were stored."""
+        letters = sorted(self._letters.values(), key=_STORED)
+        return [letter.msg_id for letter in letters]
+
+    def letters(self, msg_ids: Iterable[str]) -> list[Letter]:
+        """Return those of these letters that are under way."""
+        return [self._letters[msg_id] for msg_id in msg_ids if msg_id in self._letters]
 
     def add(self, letter: Letter) -> None:
         """Take a letter that is stored."""

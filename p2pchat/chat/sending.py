@@ -19,6 +19,7 @@ from p2pchat.chat.messages import Pub, Send, new_id
 from p2pchat.chat.opening import Opening
 from p2pchat.chat.outbox import Letter, Outbox
 from p2pchat.chat.peers import Peer, PeerTable
+from p2pchat.chat.requeuing import Requeuing
 from p2pchat.chat.said import log_said
 from p2pchat.chat.unsettled import Unsettled
 from p2pchat.errors import LocalProtocolError, QueueFullError, RequestError
@@ -79,6 +80,7 @@ class Sending:
         self._report = report
         self._notice = notice
         self._unsettled = Unsettled(history, self._plan)
+        self._requeuing = Requeuing(history, outbox, self._plan, notice)
         self._next_look: IDelayedCall | None = None
         self._age_checked = float("-inf")
         self._no_room = False
@@ -205,6 +207,7 @@ class Sending:
         """Try nothing more; what is stored goes on when the node is started again."""
         self._stopped = True
         self._stop_looking()
+        self._requeuing.retry()
         self._unsettled.retry()
 
     # Within
@@ -267,6 +270,7 @@ class Sending:
         if now - self._age_checked >= AGE_INTERVAL:
             self._age_checked = now
             self._give_up(self._outbox.too_old(self._wall_clock()))
+            self._requeuing.retry()
             self._unsettled.retry()
         for peer_id in self._outbox.overdue(now):
             self._hand_over_to(peer_id)

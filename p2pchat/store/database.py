@@ -50,6 +50,9 @@ class Database:
         self._reader: sqlite3.Connection | None = None
         self._reading = Lock()
         self._suspicion: str | None = None
+        self._is_replaced = False
+        #: The number of the last message that is committed, also in files of before.
+        self._last = 0
         self.inspection = Inspection(lambda: connect(self._files.path), self.suspect)
 
     @property
@@ -161,6 +164,11 @@ class Database:
         notices, self._notices = self._notices, []
         return notices
 
+    def take_replaced(self) -> bool:
+        """Tell, once, whether a new file has taken the place of a damaged one."""
+        replaced, self._is_replaced = self._is_replaced, False
+        return replaced
+
     def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         with as_store_errors():
             if self._reader is None:
@@ -218,21 +226,14 @@ class Database:
         if damaged is not None:
             path, reason = damaged
             with closing(Wreck(path)) as wreck:
-                taken = _in_transaction(journal, lambda: salvage.begin(journal, wreck))
+                taken = _in_transaction(journal, lambda: salvage.begin(journal, wreck, self._last))
             if taken.messages and not taken.more:
                 self._files.put_taken(path)
-            self._notices.append(("error", self._replaced(reason, taken, path)))
+            self._is_replaced = True
+            self._notices.append(("error", _replacement(self._files.path, reason, taken, path)))
         self._files.forget_damaged()
         for file, _, _ in takeover.salvages(journal.db):
             journal.register.wrecks.append(Wreck(self._files.beside(file)))
-
-    def _replaced(self, reason: str, taken: Taken, path: Path) -> str:
-        begun = "a new one is begun"
-        if taken.messages or taken.waiting:
-            begun += f" with {taken.messages} messages, {taken.waiting} of them in the outbox"
-        more = ", what else can be read follows" if taken.more else ""
-        name = self._files.path.name
-        return f"{name} cannot be used: {reason}; {begun}{more}, the old file is {path}"
 
     def _sync_again(self) -> None:
         if self._journal is None:
@@ -251,8 +252,17 @@ class Database:
                 self._reader.close()
                 self._reader = None
             if self._journal is not None:
+                self._last = max(self._last, self._journal.register.last)
                 self._journal.close()
                 self._journal = None
+
+
+def _replacement(file: Path, reason: str, taken: Taken, aside: Path) -> str:
+    begun = "a new one is begun"
+    if taken.messages or taken.waiting:
+        begun += f" with {taken.messages} messages, {taken.waiting} of them in the outbox"
+    more = ", what else can be read follows" if taken.more else ""
+    return f"{file.name} cannot be used: {reason}; {begun}{more}, the old file is {aside}"
 
 
 def _in_transaction(journal: Journal, work: Callable[[], T]) -> T:

@@ -13,6 +13,7 @@ from p2pchat.history import (
     Bounds,
     Entry,
     FinalState,
+    OutboxEntry,
     Received,
     as_imported,
     conversation_of,
@@ -20,7 +21,7 @@ from p2pchat.history import (
 )
 from p2pchat.identity import Address, PeerId
 from p2pchat.store import queries, statements
-from p2pchat.store.register import Draft, Register
+from p2pchat.store.register import Draft, Numbered, Register
 from p2pchat.store.rows import (
     IN,
     OUT,
@@ -96,6 +97,17 @@ class Journal:
         number = self._add_own(to, msg_id, text, time, make_flags(OUT, False, "queued"))
         statements.add_to_outbox(self.db, number, self.register.name(to))
         return number
+
+    def requeue(self, entries: Sequence[OutboxEntry]) -> int:
+        """Put back into the outbox what is not there and has not ended; return how many."""
+        numbers = self.register.put_back([_under_way(entry, self.me) for entry in entries])
+        lost = 0
+        for entry, number in zip(entries, numbers, strict=True):
+            if state_of(statements.flags_of(self.db, number)) in ("queued", "sent"):
+                lost += statements.put_back(
+                    self.db, number, self.register.name(entry.to), entry.attempts
+                )
+        return lost
 
     def published(self, target: str, msg_id: str, text: str, time: datetime) -> int:
         """Store a publication of ours."""
@@ -182,6 +194,13 @@ def _drafts(batch: Sequence[Received]) -> Iterator[Draft]:
         pub = kind == "pub"
         way, flags = _WAYS[relayed, pub]
         yield Draft(way, sender, to if pub else sender, time, flags, msg_id, text)
+
+
+def _under_way(entry: OutboxEntry, me: PeerId) -> Numbered:
+    flags = make_flags(OUT, False, "sent" if entry.attempts else "queued")
+    time = to_milliseconds(entry.queued_at)
+    draft = Draft(OUT, me, entry.to, time, flags, entry.msg_id, entry.text)
+    return Numbered(entry.stored_id, draft)
 
 
 def _imported(entry: Entry) -> Draft:

@@ -61,6 +61,9 @@ class MemoryHistory:
         self._is_open = False
         return succeed(None)
 
+    def watch(self, replaced: Callable[[], None]) -> None:
+        """There is no file that could be replaced."""
+
     # What is written
 
     def receive(self, batch: Sequence[Received]) -> "Deferred[list[int | None]]":
@@ -70,6 +73,10 @@ class MemoryHistory:
     def queue(self, to: PeerId, msg_id: str, text: str, time: datetime) -> "Deferred[int]":
         """Put a message into the outbox."""
         return self._do(lambda: self._notebook.queue(to, msg_id, text, time))
+
+    def requeue(self, entries: Sequence[OutboxEntry]) -> "Deferred[int]":
+        """Put back into the outbox what is not there."""
+        return self._do(lambda: self._notebook.requeue(entries))
 
     def published(self, target: str, msg_id: str, text: str, time: datetime) -> "Deferred[int]":
         """Keep what we published."""

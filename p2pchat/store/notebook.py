@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from p2pchat.errors import QueueFullError
 from p2pchat.events import MessageKind
@@ -91,10 +91,20 @@ class Notebook:
             return known
         self._check_room(to)
         number = self._add_own(to, msg_id, text, time, "queued")
-        self._attempts[number] = 0
-        self._waiting_for[to] += 1
+        self._enter_outbox(number, 0)
         self.prune()
         return number
+
+    def requeue(self, entries: Sequence[OutboxEntry]) -> int:
+        """Put back into the outbox what is not there and has not ended; return how many."""
+        lost = 0
+        for _, msg_id, to, text, time, attempts in map(astuple, entries):
+            state: EntryState = "sent" if attempts else "queued"
+            number = self._find_own(msg_id) or self._add_own(to, msg_id, text, time, state)
+            if number not in self._attempts and self._shelf[number].state in ("queued", "sent"):
+                self._enter_outbox(number, attempts)
+                lost += 1
+        return lost
 
     def published(self, target: str, msg_id: str, text: str, time: datetime) -> int:
         """Keep a publication of ours."""
@@ -243,6 +253,10 @@ class Notebook:
             raise QueueFullError(f"{own} messages wait for {visible(to)} already")
         if len(self._attempts) >= self._bounds.max_outbox:
             raise QueueFullError(f"{len(self._attempts)} messages wait in the outbox already")
+
+    def _enter_outbox(self, number: int, attempts: int) -> None:
+        self._attempts[number] = attempts
+        self._waiting_for[self._shelf[number].to] += 1
 
     def _leave_outbox(self, number: int) -> bool:
         if self._attempts.pop(number, None) is None:

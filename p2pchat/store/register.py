@@ -30,6 +30,13 @@ class Draft(NamedTuple):
     reason: str = ""
 
 
+class Numbered(NamedTuple):
+    """A message that had a number in a file that is lost."""
+
+    number: int
+    draft: Draft
+
+
 class Register:
     """Adds messages to the file; every method is part of a transaction that was begun before."""
 
@@ -136,6 +143,19 @@ class Register:
         statements.index_late(self._db, [(key, row.id) for key, row in late])
         return rows
 
+    def put_back(self, messages: Sequence[Numbered]) -> list[int]:
+        """Return the numbers of messages, of which those that are not there are added.
+
+        They get the number they had if no other message has it.
+        """
+        keys = [identity(way, author, msg_id) for _, (way, author, _, _, _, msg_id, *_) in messages]
+        known = self._find(keys)
+        lost = [one for key, one in zip(keys, messages, strict=True) if key not in known]
+        self.take_over([_named(number, draft) for number, draft in lost])
+        self.add([draft for _, draft in lost])
+        known = self._known(keys)
+        return [known[key] for key in keys]
+
     def forget_wreck(self) -> None:
         """Look no more into the first damaged file."""
         self._is_first_done = True
@@ -175,3 +195,10 @@ class Register:
     def _renamed(self, named: Named) -> Row:
         conversation, author = self.name(named.conversation), self.name(named.author)
         return named.row._replace(conversation=conversation, author=author)
+
+
+def _named(number: int, draft: Draft) -> Named:
+    _, author, conversation, time, flags, msg_id, text, reason = draft
+    code = checksum(time, flags, author, conversation, msg_id, text)
+    row = Row(number, 0, 0, time, flags, pack_id(msg_id), code, text, reason or None)
+    return Named(row, author, conversation)

@@ -39,10 +39,10 @@ class Ended(NamedTuple):
     readable: bool
 
 
-def begin(journal: Journal, wreck: Wreck) -> Taken:
-    """Take over what is needed at once."""
+def begin(journal: Journal, wreck: Wreck, given: int = 0) -> Taken:
+    """Take over what is needed at once; numbers up to `given` are known to be given."""
     last = wreck.last()
-    journal.register.begin_behind(last)
+    journal.register.begin_behind(max(last, given))
     statements.set_read(journal.db, min(wreck.read(), last))
     takeover.put_peers(journal.db, wreck.peers())
     statements.forget_peers(journal.db, journal.bounds.max_peers)

@@ -93,6 +93,7 @@ class SqliteHistory:
         self._open = False
         self._opening: list[Deferred[None]] | None = None
         self._trouble = False
+        self._replaced: list[Callable[[], None]] = []
 
     def open(self) -> "Deferred[Opened]":
         """Open the file, or begin one; StoreError."""
@@ -113,6 +114,10 @@ class SqliteHistory:
         self._closing.chainDeferred(closed)
         return closed
 
+    def watch(self, replaced: Callable[[], None]) -> None:
+        """Call `replaced` whenever a new file took the place of a damaged one."""
+        self._replaced.append(replaced)
+
     # What is written
 
     def receive(self, batch: Sequence[Received]) -> "Deferred[list[int | None]]":
@@ -123,6 +128,11 @@ class SqliteHistory:
     def queue(self, to: PeerId, msg_id: str, text: str, time: datetime) -> "Deferred[int]":
         """Put a message into the outbox."""
         return self._write(lambda journal: journal.queue(to, msg_id, text, time), 1, len(text))
+
+    def requeue(self, entries: Sequence[OutboxEntry]) -> "Deferred[int]":
+        """Put back into the outbox what a damaged file has lost."""
+        text = sum(len(entry.text) for entry in entries)
+        return self._write(lambda journal: journal.requeue(entries), len(entries), text)
 
     def published(self, target: str, msg_id: str, text: str, time: datetime) -> "Deferred[int]":
         """Store what we published."""
@@ -258,6 +268,8 @@ class SqliteHistory:
         """Tell the user when the disk fails for the first time, and when it does not any more."""
         for notice in self._database.take_notices():
             self._notify(*notice)
+        for replaced in self._replaced if self._database.take_replaced() else ():
+            replaced()
         self._inspector.go_on()
         if isinstance(error, StoreError) and not self._trouble:
             self._trouble = True

@@ -187,6 +187,12 @@ def add_to_outbox(
     db.execute("INSERT INTO outbox VALUES (?, ?, ?)", (message, conversation, attempts))
 
 
+def put_back(db: sqlite3.Connection, message: int, conversation: int, attempts: int) -> bool:
+    """Put a message into the outbox; False if it is there."""
+    query = "INSERT INTO outbox VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+    return db.execute(query, (message, conversation, attempts)).rowcount > 0
+
+
 def count_attempt(db: sqlite3.Connection, message: int) -> bool:
     """Count one attempt more; tell whether the message is in the outbox."""
     query = "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?"

@@ -48,6 +48,7 @@ class Transactions:
         """Open the database and tell what is in it; StoreError."""
         self._database.open()
         unread, outbox = self._repaired(self._look)
+        self._database.take_replaced()  # nobody has anything that could be lost yet
         return Opened(unread, outbox, [text for _, text in self._database.take_notices()])
 
     def carry_out(self, requests: Sequence[Request]) -> list[Outcome]:

@@ -1,6 +1,6 @@
 """A history that answers when a test says so, as a disk would, or fails."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -10,8 +10,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from p2pchat.errors import QueueFullError
-from p2pchat.history import Bounds, Received, StoreError
+from p2pchat.history import Bounds, OutboxEntry, Received, StoreError
 from p2pchat.store.memory import MemoryHistory
+from p2pchat.store.notebook import Notebook
 from tests.at_once import at_once
 from tests.chat.bare import ME
 
@@ -32,6 +33,8 @@ class SlowHistory(MemoryHistory):
         self.broken = False
         self.full = False
         self.asked = 0
+        self._bounds = bounds or Bounds()
+        self._watchers: list[Callable[[], None]] = []
         self._waiting: list[tuple[Deferred[Any], Any]] = []
         at_once(self.open())
 
@@ -44,6 +47,18 @@ class SlowHistory(MemoryHistory):
                 deferred.errback(Failure(StoreError("disk full")))
             else:
                 write().chainDeferred(deferred)
+
+    def lose(self) -> None:
+        """Have a damaged file replaced of which nothing can be read."""
+        self._notebook = Notebook(ME, self._bounds, lambda: NOW)
+        for watcher in self._watchers:
+            watcher()
+
+    def watch(self, replaced: Callable[[], None]) -> None:
+        self._watchers.append(replaced)
+
+    def requeue(self, entries: Sequence[OutboxEntry]) -> "Deferred[int]":
+        return self._write(partial(super().requeue, entries))
 
     def receive(self, batch: Sequence[Received]) -> "Deferred[list[int | None]]":
         return self._write(partial(super().receive, batch))

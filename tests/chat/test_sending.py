@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.chat import outbox, sending
+from p2pchat.chat import outbox, requeuing, sending
 from p2pchat.chat.messages import Pub, Send
 from p2pchat.chat.opening import Opening
 from p2pchat.chat.outbox import Outbox
@@ -551,6 +551,83 @@ class Lives(SendingCase):
         self.sending = self.start()
         self.sending.resume(self.stored())
         self.assertEqual(self.states(msg_id), ["queued", "failed"])
+
+
+class Replaced(SendingCase):
+    """A damaged file is replaced, and what is under way is not in the new one."""
+
+    def test_what_is_under_way_is_in_the_new_one_in_order_and_with_its_attempts(self) -> None:
+        ids = [self.sends(str(number)) for number in range(3)]
+        self.down(self.written_by_another())
+        delivered = self.sends("delivered", EVE)
+        self.sending.acknowledged(self.peers.meet(EVE, 0.0), delivered)
+        before = self.stored()
+        self.history.lose()
+        self.assertEqual(self.stored(), before)
+        self.assertEqual([entry.attempts for entry in before], [1, 1, 1])
+        text = "3 messages still to be delivered went into the new outbox"
+        self.assertEqual(self.notices, [text])
+        self.sending.stop()
+        self.sending = self.start()
+        self.sending.resume(self.stored())
+        self.assertEqual(self.writes(self.up()), ids)
+
+    def written_by_another(self) -> FakeLink:
+        link = self.up()
+        self.writes(link)
+        return link
+
+    def test_nothing_is_told_where_nothing_was_lost(self) -> None:
+        self.history.lose()
+        self.assertEqual((self.stored(), self.notices), ([], []))
+
+    def test_it_can_be_withdrawn_as_before(self) -> None:
+        msg_id = self.sends()
+        self.history.lose()
+        self.assertTrue(at_once(self.cancels(msg_id)))
+        self.assertEqual(self.states(msg_id), ["queued", "failed"])
+
+    def test_what_ends_meanwhile_does_not_come_back(self) -> None:
+        self.patch(requeuing, "PAGE", 1)
+        ids = [self.sends(str(number)) for number in range(3)]
+        self.history.held = True
+        self.history.lose()
+        self.sending.acknowledged(self.bob, ids[1])
+        self.history.held = False
+        self.history.commit()
+        self.assertEqual([entry.msg_id for entry in self.stored()], [ids[0], ids[2]])
+
+    def test_what_the_disk_refuses_is_tried_again(self) -> None:
+        self.patch(requeuing, "PAGE", 2)
+        ids = [self.sends(str(number)) for number in range(4)]
+        for trouble in ("broken", "full"):
+            setattr(self.history, trouble, True)
+            self.history.lose()
+            self.clock.advance(AGE_INTERVAL)
+            self.assertEqual(self.stored(), [])
+            setattr(self.history, trouble, False)
+            self.clock.advance(AGE_INTERVAL)
+            self.assertEqual([entry.msg_id for entry in self.stored()], ids)
+
+    def test_at_the_latest_when_the_node_stops(self) -> None:
+        msg_id = self.sends()
+        self.history.broken = True
+        self.history.lose()
+        self.history.broken = False
+        self.sending.stop()
+        self.assertEqual([entry.msg_id for entry in self.stored()], [msg_id])
+
+    def test_another_one_is_damaged_meanwhile(self) -> None:
+        msg_id = self.sends()
+        self.history.held = True
+        self.history.lose()
+        self.history.commit()
+        self.history.held = True
+        self.history.lose()
+        self.history.lose()
+        self.history.held = False
+        self.history.commit()
+        self.assertEqual([entry.msg_id for entry in self.stored()], [msg_id])
 
 
 class Publishing(SendingCase):

@@ -178,6 +178,33 @@ class DamageTests(HistoryCase):
         return bool(told)
 
 
+class LiveDamageTests(HistoryCase):
+    """A file that is written over while the node has it open."""
+
+    def test_what_waits_outlives_its_file(self) -> None:
+        """It is in the file that takes the place of the damaged one, also if the node is killed."""
+        alice = self.start_ready("alice")
+        texts = [f"text {number}" for number in range(20)]
+        sent = [alice.data(f"/msg bob@CIC {text}")["msg_id"] for text in texts]
+        folder = self.data_dir("alice")
+        for name in ("history.db", "history.db-wal"):
+            size = (folder / name).stat().st_size
+            _write_over(folder / name, 0, Random(5).randbytes(size))
+        alice.ask("/history")  # whoever reads it finds it damaged
+        notice = alice.wait_for("notice", level="error")
+        self.assertIn(str(folder / "history.db.bad"), notice["text"])
+        wait_until(lambda: len(alice.data("/outbox")) == len(texts), "all that waits in the outbox")
+        self.assertEqual([entry["msg_id"] for entry in alice.data("/outbox")], sent)
+        self.assertEqual(alice.data(f"/cancel {sent[0]}")["text"], texts[0])
+        alice = self.restart(alice, "alice")
+        self.wait_for_history(alice, 0, len(texts) - 1)
+        bob = self.start_ready("bob")
+        alice.wait_for("delivery", msg_id=sent[-1], state="delivered")
+        alice.deliver("bob", "last")
+        bob.wait_for("message", text="last")
+        self.assertEqual(self.shown(bob), [*texts[1:], "last"])
+
+
 class ClockTests(HistoryCase):
     """The clock of the system steps back by an hour, between two runs and in one."""
 

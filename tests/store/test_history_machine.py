@@ -21,7 +21,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.history import Bounds, Entry, History, Received
+from p2pchat.history import Bounds, Entry, History, OutboxEntry, Received
 from p2pchat.identity import Address, PeerId
 from p2pchat.store.memory import MemoryHistory
 from p2pchat.store.sqlite import SqliteHistory
@@ -81,6 +81,7 @@ class HistoryModel(RuleBasedStateMachine):
         self.now = START
         self.wall = START
         self.exports = [elsewhere()]
+        self.waited: dict[str, OutboxEntry] = {}
 
     @initialize(tight=st.booleans())
     def begin(self, tight: bool) -> None:
@@ -159,6 +160,14 @@ class HistoryModel(RuleBasedStateMachine):
     @rule(message=IDS | st.integers(0, 12))
     def cancels(self, message: int | str) -> None:
         self.both(lambda history: history.cancel(message))
+
+    @rule()
+    def requeues(self) -> None:
+        """Put back all that ever waited; where nothing is dropped nothing is lost."""
+        self.waited |= {entry.msg_id: entry for entry in result(self.model.outbox())}
+        if not self.tight:
+            lost = self.both(lambda history: history.requeue(list(self.waited.values())))
+            assert lost.value == 0
 
     @rule(number=st.integers(0, 30))
     def reads(self, number: int) -> None:
