@@ -19,7 +19,7 @@ from p2pchat.identity import Address, PeerId
 EntryState = Literal["", "queued", "sent", "delivered", "failed"]
 
 #: How a message of ours leaves the outbox.
-FinalState = Literal["sent", "delivered", "failed"]
+FinalState = Literal["delivered", "failed"]
 
 #: Unread messages are counted up to here.
 MAX_UNREAD = 100_000

@@ -12,6 +12,7 @@ from p2pchat.history import (
     WITHDRAWN,
     Bounds,
     Entry,
+    EntryState,
     FinalState,
     OutboxEntry,
     Received,
@@ -172,7 +173,7 @@ class Journal:
         if total >= self.bounds.max_outbox:
             raise QueueFullError(f"{total} messages wait in the outbox already")
 
-    def _set_state(self, number: int, state: FinalState, reason: str = "") -> None:
+    def _set_state(self, number: int, state: EntryState, reason: str = "") -> None:
         flags = with_state(statements.flags_of(self.db, number), state)
         statements.set_flags(self.db, number, flags, reason)
 
