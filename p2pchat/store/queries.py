@@ -26,6 +26,9 @@ INDEXES = {
 #: Holds for what came in and was not imported; see the flags in store/rows.py.
 _UNREAD = "{0}flags & 3 != 0 AND {0}flags & 8 = 0"
 
+#: Holds for what is in the outbox: messages of ours that are `queued` or `sent`, and not imported.
+_UNDER_WAY = "flags >> 4 IN (1, 2) AND flags & 11 = 0"
+
 
 class Progress(NamedTuple):
     """How far things are.
@@ -108,10 +111,21 @@ def attempts(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
     return db.execute("SELECT id, attempts FROM outbox ORDER BY id")
 
 
-def queued(db: sqlite3.Connection) -> Iterator[int]:
-    """Yield the numbers of the messages in the state `queued`, last first: it looks at them all."""
-    query = "SELECT id FROM message WHERE flags >> 4 = 1 ORDER BY id DESC"
+def under_way(db: sqlite3.Connection) -> Iterator[int]:
+    """Yield the numbers of the messages of ours that did not end; it looks at them all."""
+    query = f"SELECT id FROM message WHERE {_UNDER_WAY} ORDER BY id DESC"
     return (number for (number,) in db.execute(query))
+
+
+def stages_before(db: sqlite3.Connection, number: int) -> Iterator[tuple[int, bool]]:
+    """Yield the numbers before this one, the last one first, and whether each is under way."""
+    query = f"SELECT id, {_UNDER_WAY} FROM message WHERE id < ? ORDER BY id DESC"
+    return db.execute(query, (number,))
+
+
+def stage(db: sqlite3.Connection, number: int) -> Iterator[tuple[int, bool]]:
+    """Yield this number, if a message has it, and whether that is under way."""
+    return db.execute(f"SELECT id, {_UNDER_WAY} FROM message WHERE id = ?", (number,))
 
 
 def message(db: sqlite3.Connection, number: int) -> Iterator[Named]:

@@ -70,6 +70,11 @@ def state_of(flags: int) -> EntryState:
     return STATES[flags >> _STATE_SHIFT]
 
 
+def is_under_way(flags: int) -> bool:
+    """Tell whether it is a message of ours that belongs into the outbox."""
+    return not flags & (_WAY | _IMPORTED) and state_of(flags) in ("queued", "sent")
+
+
 def identity(way: int, author: str, msg_id: str) -> int:
     """Return the 64 bits that make two messages the same one.
 

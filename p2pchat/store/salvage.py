@@ -13,7 +13,7 @@ from typing import NamedTuple
 from p2pchat.identity import PeerId
 from p2pchat.store import queries, statements, takeover
 from p2pchat.store.journal import Journal
-from p2pchat.store.rows import OUT, Named, state_of, way_of
+from p2pchat.store.rows import OUT, Named, is_under_way, state_of, way_of
 from p2pchat.store.wreck import MAX_TAIL, Wreck
 
 #: How many messages are taken over at once.
@@ -98,7 +98,8 @@ def _take(journal: Journal, messages: Sequence[Named], waiting: Mapping[int, int
     )
     for row in rows:
         if row.id in due:
-            statements.add_to_outbox(journal.db, row.id, row.conversation, waiting.get(row.id, 0))
+            attempts = waiting.get(row.id) or int(state_of(row.flags) == "sent")
+            statements.add_to_outbox(journal.db, row.id, row.conversation, attempts)
     return len(rows)
 
 
@@ -107,7 +108,7 @@ def _waits(named: Named, me: PeerId, waiting: Mapping[int, int]) -> bool:
     row = named.row
     if way_of(row.flags) != OUT or named.author != me:
         return False
-    return row.id in waiting or state_of(row.flags) == "queued"
+    return row.id in waiting or is_under_way(row.flags)
 
 
 def _is_full(journal: Journal) -> bool:

@@ -42,6 +42,9 @@ class Wreck:
             # SQLite takes a file of a byte for an empty one, and drops the log of such a file
             if path.stat().st_size > 1:
                 self._db = connect_to_read(path)
+                # with this SQLite reads a file whose end is cut off, as far as that goes, and takes
+                # of a damaged schema what it can; nothing can be written, be it a schema or not
+                self._db.execute("PRAGMA writable_schema = ON")
 
     def close(self) -> None:
         if self._db is not None:
@@ -70,9 +73,9 @@ class Wreck:
 
     def waiting(self) -> dict[int, int]:
         """Return the numbers of the messages in the outbox, and their attempts."""
-        queued = dict.fromkeys(self._rows(queries.queued), 0)
+        waiting = dict.fromkeys(self._under_way(), 0)
         attempts = self._rows(queries.attempts)
-        return queued | {number: max(0, int(count)) for number, count in attempts}
+        return waiting | {number: max(0, int(count)) for number, count in attempts}
 
     def unfinished(self) -> list[tuple[str, int, int]]:
         """Return what this file had still to take over itself; see takeover.salvages()."""
@@ -100,12 +103,33 @@ class Wreck:
             return [named for named in rows if _is_sound(named)], left
         if ended:
             return [], 0
-        left = max(0, number - max(STEP, number // SHARE))
-        return self.messages(range(number - 1, max(left, number - MAX_STEP) - 1, -1)), left
+        numbers, left = _step(number)
+        return self.messages(numbers), left
 
     def find(self, identities: Sequence[int]) -> list[int]:
         """Return the numbers of those of these messages that are indexed."""
         return self._rows(lambda db: statements.find_identities(db, identities).values())
+
+    def _under_way(self) -> list[int]:
+        """Return the numbers of the messages that are neither delivered nor failed."""
+        rows: list[int] = []
+        if self._read(queries.under_way, rows):
+            return rows
+        # around what can't be read
+        found: dict[int, bool] = {}
+        number = self.last() + 1
+        while number > 1:
+            part: list[tuple[int, bool]] = []
+            if self._read(partial(queries.stages_before, number=number), part):
+                number = 0
+            elif part:
+                number = part[-1][0]
+            else:
+                numbers, number = _step(number)
+                for one in numbers:
+                    part += self._rows(partial(queries.stage, number=one))
+            found |= part
+        return [number for number, is_under_way in found.items() if is_under_way]
 
     def _number(self, query: str) -> int | None:
         for (value,) in self._rows(lambda db: db.execute(query)):
@@ -128,6 +152,12 @@ class Wreck:
                 rows.append(row)
             return True
         return False
+
+
+def _step(number: int) -> tuple[Iterable[int], int]:
+    """Return which numbers to try one by one before this one, and before which to go on."""
+    left = max(0, number - max(STEP, number // SHARE))
+    return range(number - 1, max(left, number - MAX_STEP) - 1, -1), left
 
 
 def _is_sound(named: Named) -> bool:

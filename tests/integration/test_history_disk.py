@@ -3,7 +3,7 @@
 import os
 import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -126,9 +126,18 @@ class DamageTests(HistoryCase):
         self.fail("it was never closed in order")
 
     def test_cut_off(self) -> None:
+        """All that stands in the pages that are left is taken over."""
         sizes = [0, 50, *(self.random.randrange(100, self.size) for _ in range(2))]
         for size in sizes:
-            self.assertTrue(self.damage(partial(_cut, size=size)), size)
+            self.assertTrue(self.damage(partial(_cut, size=size), self.readable(size)), size)
+        readable = self.readable(self.size - PAGE)
+        self.assertGreater(len(readable), SIZE // 2)
+        self.assertTrue(self.damage(partial(_cut, size=self.size - PAGE), readable))
+
+    def readable(self, size: int) -> set[str]:
+        """Return the texts that stand in the whole pages of so many bytes."""
+        data = (self.whole / "history.db").read_bytes()[: size // PAGE * PAGE]
+        return {text for text in self.texts if text.encode() in data}
 
     def test_written_over(self) -> None:
         self.assertTrue(self.damage(lambda file: _write_over(file, 0, bytes(PAGE))))
@@ -140,14 +149,18 @@ class DamageTests(HistoryCase):
         noise = self.random.randbytes(PAGE)
         return self.damage(lambda file: _write_over(file, offset, noise))
 
-    def damage(self, how: Callable[[Path], None]) -> bool:
-        """Damage the file, start the node on it and use it; tell whether damage was noticed."""
+    def damage(self, how: Callable[[Path], None], readable: Collection[str] = ()) -> bool:
+        """Damage the file, start the node on it and use it; tell whether damage was noticed.
+
+        What is `readable` of it must be there in the end.
+        """
         folder = self.data_dir("alice")
         shutil.rmtree(folder)
         shutil.copytree(self.whole, folder)
         how(folder / "history.db")
         node = self.start_ready("alice")
         node.wait_for("history")
+        wait_until(lambda: set(readable) <= set(self.kept(node)), "all that can be read")
         left = self.kept(node)
         self.assert_works(node)
         noticed = self.assert_told(node, folder)

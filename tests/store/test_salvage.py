@@ -6,13 +6,14 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.history import Bounds, Entry, Opened
 from p2pchat.identity import Address
-from p2pchat.store import answers, queries, salvage
+from p2pchat.store import answers, queries, salvage, wreck
 from p2pchat.store.database import Database
 from p2pchat.store.journal import Journal
 from p2pchat.store.transactions import Transactions
@@ -127,9 +128,10 @@ class AtOnceTests(SalvageCase):
         )
         self.assertEqual(self.all(), self.entries)
 
-    def test_what_was_queued_but_is_not_in_the_outbox(self) -> None:
+    def test_what_did_not_end_but_is_not_in_the_outbox(self) -> None:
         self.change("DELETE FROM outbox")
-        self.assertEqual([one.msg_id for one in self.replace().outbox], ["waits"])
+        waiting = [(one.msg_id, one.attempts) for one in self.replace().outbox]
+        self.assertEqual(waiting, [("waits", 0), ("written", 1)])
 
     def test_new_numbers_are_behind_all_that_were_given(self) -> None:
         self.replace()
@@ -250,6 +252,33 @@ class UnreadableTests(SalvageCase):
     def test_what_is_around_a_damaged_page(self) -> None:
         for table in ("message", "identity", "outbox", "progress", "calendar"):
             self.check_damaged(table)
+
+    def test_what_is_in_front_of_where_it_is_cut_off(self) -> None:
+        self.patch(wreck, "MAX_TAIL", 200)
+        self.database.close()
+        files = self.files()
+        files.pop("history.db-closed")
+        data = files["history.db"]
+        found = []
+        for size in (*range(4096, len(data), 2 * 4096), len(data) - 4096):
+            opened = self.killed({**files, "history.db": data[:size]})
+            self.assertEqual(len(opened.notices), 1)
+            outbox = {one.msg_id for one in opened.outbox}
+            self.keep_up()
+            entries = self.all()
+            self.assertEqual(entries, {number: self.entries[number] for number in entries})
+            ids = {entry.msg_id for entry in entries.values()}
+            self.assertLessEqual(self.whole(data[: size // 4096 * 4096]), ids)
+            self.assertEqual(outbox, {"waits", "written"} & ids)
+            found.append(len(ids))
+        # no page of this size holds more
+        self.assertGreater(found[-1], len(self.entries) - 100)
+        self.assertGreater(len(set(found)), 3)
+        self.killed(files)
+
+    def whole(self, data: bytes) -> set[str]:
+        """Return the ids of the received messages that stand in these pages."""
+        return {uuid(number) for number in range(SIZE) if UUID(uuid(number)).bytes in data}
 
     def check_damaged(self, table: str) -> None:
         self.database.close()
