@@ -4,13 +4,14 @@ Every value returned is a snapshot; nothing in it changes later. A request that 
 out raises RequestError with a text fit for the user.
 """
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred
 
 from p2pchat.events import ChatState, Direction, Listener
-from p2pchat.history import History
+from p2pchat.history import History, OutboxEntry
 from p2pchat.identity import PeerId
 
 PeerState = Literal["connected", "connecting", "known", "stale"]
@@ -237,6 +238,13 @@ class NodeApi(Protocol):
 
         Fires with its msg_id when no crash can lose it any more; DeliveryChanged events tell how it
         goes on. Fails with RequestError if the text is not sendable or the outbox is full.
+        """
+
+    @property
+    def left_over(self) -> Sequence[OutboxEntry]:
+        """What an earlier run left in the outbox, while HistoryOpened is reported; else nothing.
+
+        Only after that it is taken up: what becomes of it is told then.
         """
 
     @property

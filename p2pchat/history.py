@@ -37,7 +37,7 @@ MAX_ARCHIVE_PEERS = 20
 WITHDRAWN = "withdrawn"
 
 #: Why a message failed that was still under way when it was exported.
-NOT_EXPORTED = "not delivered when it was exported"
+NOT_EXPORTED = "still under way when it was exported"
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

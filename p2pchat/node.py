@@ -30,7 +30,7 @@ from p2pchat.events import (
     PeerDown,
     Ready,
 )
-from p2pchat.history import Bounds, History, Opened, StoreError
+from p2pchat.history import Bounds, History, Opened, OutboxEntry, StoreError
 from p2pchat.identity import Address, PeerId, is_name, make_peer_id, name_of
 from p2pchat.logs import Logs
 from p2pchat.naming import resolve
@@ -99,6 +99,7 @@ class Node(MultiService):
         if history is None:
             history = MemoryHistory(reactor, self._me, history_bounds(config), wall_clock)
         self._history = history
+        self.left_over: Sequence[OutboxEntry] = ()
         self._opening: Deferred[None] = succeed(None)
         self._pause: Deferred[None] = succeed(None)
         self._chat = ChatService(
@@ -180,7 +181,9 @@ class Node(MultiService):
 
     def _report_opened(self, opened: Opened) -> None:
         unread, waiting = opened.unread, len(opened.outbox)
+        self.left_over = opened.outbox
         self.report(HistoryOpened(time=self._wall_clock(), unread=unread, waiting=waiting))
+        self.left_over = ()
 
     def _report_ready(self) -> None:
         local = self._chat.local

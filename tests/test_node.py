@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.errors import RequestError
-from p2pchat.events import HistoryOpened, Notice
+from p2pchat.events import DeliveryChanged, Event, HistoryOpened, Notice
 from p2pchat.history import Bounds, Opened, StoreError
 from p2pchat.identity import Address, PeerId, make_peer_id
 from p2pchat.naming import MAX_SUGGESTIONS
@@ -133,6 +133,23 @@ class OpeningTests(SynchronousTestCase):
         node.crash()
         node.start()
         self.assertEqual(self.opened(node), [(0, 0), (0, 1)])
+
+    def test_what_is_too_old_is_known_before_it_fails(self) -> None:
+        node = self.start(failures=0)
+        at_once(node.running.send(PeerId("zed@CIC"), "hello"))
+        node.crash()
+        self.network.advance(8 * 86400)
+        seen: list[tuple[type[Event], list[str]]] = []
+        note = node._note
+
+        def look(event: Event) -> None:
+            seen.append((type(event), [entry.text for entry in node.running.left_over]))
+            note(event)
+
+        self.patch(node, "_note", look)
+        node.start()
+        self.assertEqual(seen[:2], [(HistoryOpened, ["hello"]), (DeliveryChanged, [])])
+        self.assertEqual(node.events[-2].reason, "no confirmation within 7 days")
 
 
 class AddresseeTests(SynchronousTestCase):

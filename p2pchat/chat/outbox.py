@@ -224,7 +224,7 @@ class Outbox:
 
     def too_old(self, wall_now: datetime) -> list[tuple[Letter, str]]:
         """Take out and return what waited longer than it may, with the reason; looks at all."""
-        reason = f"not delivered within {self.max_age.total_seconds() / 86400:g} days"
+        reason = f"no confirmation within {self.max_age.total_seconds() / 86400:g} days"
         letters = self._letters.values()
         given_up = [letter for letter in letters if wall_now - letter.queued_at > self.max_age]
         for letter in given_up:

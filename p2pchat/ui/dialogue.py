@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from p2pchat.api import NodeApi
 from p2pchat.events import DeliveryChanged, Event, HistoryOpened
-from p2pchat.history import OutboxEntry, StoreError
+from p2pchat.history import OutboxEntry
 from p2pchat.identity import PeerId
 from p2pchat.ui.commands import Commands, Reply, failure, parse
 from p2pchat.ui.surroundings import Surroundings
@@ -80,22 +80,12 @@ class Dialogue:
         self._release()
 
     def _report(self, event: Event) -> None:
-        if isinstance(event, HistoryOpened) and event.waiting:
-            Deferred.fromCoroutine(self._recall()).addErrback(
-                lambda reason: self._log.failure("The outbox could not be recalled", reason)
-            )
+        if isinstance(event, HistoryOpened) and self._api.left_over:
+            self._face.recall(self._api.left_over)
         if self._running or (isinstance(event, DeliveryChanged) and self._commands.sending):
             self._held.append(event)
         elif self._open:
             self._face.show_event(event)
-
-    async def _recall(self) -> None:
-        try:
-            entries = await self._api.history.outbox()
-        except StoreError as error:
-            self._log.debug("no outbox: {error}", error=error)
-            return
-        self._face.recall(entries)
 
     def _release(self) -> None:
         held, self._held = self._held, []

@@ -9,7 +9,7 @@ from p2pchat.ui.styled import Line, stamped
 from p2pchat.ui.tables import plural
 
 _MAX_OUTGOING = 200
-_MAX_WAITING = 1000
+_MAX_WAITING = 10_000
 _MAX_ABOVE = 3
 
 #: How long a chat waits above the prompt for a peer to confirm it, if it stands in our archive.

@@ -157,7 +157,7 @@ class Absent(ChatCase):
         self.assertEqual(alice.states(msg_id), ["queued"])
         self.run_for(120)
         self.assertEqual(alice.states(msg_id), ["queued", "failed"])
-        self.assertEqual(alice.failure(msg_id), "not delivered within 2 days")
+        self.assertEqual(alice.failure(msg_id), "no confirmation within 2 days")
         self.assertEqual(self.dialled_by(alice, self.bob).got("SEND"), [])
 
     def test_to_one_that_nobody_ever_saw_too(self) -> None:

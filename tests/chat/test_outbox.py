@@ -81,7 +81,7 @@ class Waiting(OutboxCase):
     def test_but_only_to_its_greatest_age(self) -> None:
         self.add("1")
         too_old = MAX_AGE + timedelta(seconds=1)
-        self.assertEqual(self.given_up(too_old), [("1", "not delivered within 7 days")])
+        self.assertEqual(self.given_up(too_old), [("1", "no confirmation within 7 days")])
         self.assertEqual((len(self.outbox), self.outbox.waiting_for), (0, []))
         self.assertEqual(self.given_up(too_old), [])
 

@@ -362,7 +362,7 @@ class Confirmed(SendingCase):
         self.assertEqual(self.states(msg_id), ["queued"])
         self.clock.advance(AGE_INTERVAL + 1)
         self.assertEqual(self.states(msg_id), ["queued", "failed"])
-        self.assertEqual(self.ended(), [("failed", "not delivered within 7 days")])
+        self.assertEqual(self.ended(), [("failed", "no confirmation within 7 days")])
 
     def test_an_ack_that_comes_after_that_is_told_and_stored(self) -> None:
         msg_id = self.sends()

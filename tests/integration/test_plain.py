@@ -52,6 +52,19 @@ class PipeTests(PlainCase):
         self.assertEqual(slow.violations, [])
 
 
+class OldTests(PlainCase):
+    def test_what_became_too_old_while_the_node_was_off_is_told_with_its_text(self) -> None:
+        alice = self.start_ready("alice")
+        alice.data("/msg zed@CIC see you tomorrow")
+        alice.kill()
+        (self.home("alice") / "config.json").write_text('{"outbox": {"max_days": 1e-7}}')
+        ran = run(twistd(*self.options("alice")), self.home("alice"), "/outbox\n")
+        failed = [line for line in ran.stdout.splitlines() if "zed@CIC" in line]
+        text = "✗ not delivered → zed@CIC: see you tomorrow (no confirmation within 1e-07 days)"
+        self.assertEqual([line[9:] for line in failed], [text], ran.stdout)
+        self.assertIn("nothing waits to be delivered", ran.stdout)
+
+
 class NobodyTests(PlainCase):
     """A node without an input stays until a signal ends it, and says nothing."""
 

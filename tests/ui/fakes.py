@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from p2pchat.api import LinkInfo, PeerInfo, RendezvousInfo, RttInfo, Status
 from p2pchat.errors import RequestError
 from p2pchat.events import Event, Listener
-from p2pchat.history import Bounds, Received
+from p2pchat.history import Bounds, OutboxEntry, Received
 from p2pchat.identity import PeerId, name_of
 from p2pchat.store.memory import MemoryHistory
 from p2pchat.ui.surroundings import Surroundings
@@ -137,6 +137,7 @@ class FakeNode:
         self.events_of_send: list[Event] = []
         self.known_status = STATUS
         self.pending = 0
+        self.left_over: list[OutboxEntry] = []
         self.known_archive: FakeArchive | None = FakeArchive()
 
     def report(self, event: Event) -> None:

@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.events import DeliveryChanged, HistoryOpened, Notice
-from p2pchat.history import StoreError
+from p2pchat.history import OutboxEntry
 from p2pchat.identity import PeerId
 from p2pchat.ui.dialogue import Dialogue
 from tests.ui.fakes import NOON, FakeNode, surroundings
@@ -83,15 +83,11 @@ class DialogueTests(SynchronousTestCase):
         self.assertEqual(self.face.shown[1:], [SENT])
 
     def test_what_waits_since_an_earlier_run_is_recalled(self) -> None:
-        self.node.history.queue(PeerId("bob@CIC"), "m1", "hi", NOON)
-        for waiting, recalled in ((0, []), (1, ["hi"])):
-            self.node.report(HistoryOpened(time=NOON, unread=0, waiting=waiting))
-            self.assertEqual(self.face.recalled, recalled)
-
-    def test_without_the_disk_nothing_is_recalled(self) -> None:
-        self.node.history.trouble = StoreError("no")
-        self.node.report(HistoryOpened(time=NOON, unread=0, waiting=1))
+        self.node.left_over = [OutboxEntry(7, "m1", PeerId("bob@CIC"), "hi", NOON, 0)]
+        self.node.report(NOTICE)
         self.assertEqual(self.face.recalled, [])
+        self.node.report(HistoryOpened(time=NOON, unread=0, waiting=1))
+        self.assertEqual(self.face.recalled, ["hi"])
 
     def test_a_blank_line_has_no_reply(self) -> None:
         self.successResultOf(self.dialogue.execute("  "))

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.errors import RequestError
 from p2pchat.events import DeliveryChanged, HistoryOpened, PeerDown, PeerUp
+from p2pchat.history import OutboxEntry
 from p2pchat.identity import PeerId
 from p2pchat.ui.prompt import Scene
 from p2pchat.ui.styled import plain
@@ -233,7 +234,9 @@ class TtyTests(SynchronousTestCase):
         self.assertEqual([found.text for found in answers[0]], ["zed "])
 
     def test_what_waited_since_an_earlier_run_is_shown_when_it_ends(self) -> None:
-        self.node.history.queue(PeerId("bob@CIC"), "m1", "from yesterday", NOON)
+        yesterday = NOON - timedelta(days=1)
+        entry = OutboxEntry(7, "m1", PeerId("bob@CIC"), "from yesterday", yesterday, 0)
+        self.node.left_over = [entry]
         self.node.report(HistoryOpened(time=NOON, unread=0, waiting=1))
         for state in ("sent", "delivered"):
             self.node.report(DeliveryChanged(time=NOON, msg_id="m1", to="bob@CIC", state=state))
