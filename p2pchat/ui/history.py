@@ -16,14 +16,16 @@ MAX_ENTRIES = 1000
 
 
 class FileHistory(History):
-    """History in the file at path; without the file if it cannot be read or written."""
+    """History in the file at path; what cannot be written is written with the next entry."""
 
     _log = Logger()
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        self._usable = True
+        #: Entries that are not in the file yet.
+        self._missed: list[str] = []
+        self._failed = False
 
     def load_history_strings(self) -> Iterable[str]:
         """Return the entries, the newest first."""
@@ -32,7 +34,7 @@ class FileHistory(History):
         except FileNotFoundError:
             return []
         except OSError as error:
-            self._give_up(error)
+            self._log.warn("The history of commands cannot be read: {error}", error=error)
             return []
         entries = [entry for entry in entries if entry]
         if len(entries) > MAX_ENTRIES:
@@ -42,16 +44,18 @@ class FileHistory(History):
 
     def store_string(self, string: str) -> None:
         """Append an entry."""
-        if self._usable:
-            self._write(self._path, os.O_APPEND, [string])
+        entries = [*self._missed, string][-MAX_ENTRIES:]
+        # of what could not be written a part may stand there: an empty line ends it
+        lines = ["", *entries] if self._failed else entries
+        self._missed = [] if self._write(self._path, os.O_APPEND, lines) else entries
 
     def _replace(self, entries: list[str]) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
-        self._write(fresh, os.O_TRUNC, entries)
-        if self._usable:
+        if self._write(fresh, os.O_TRUNC, entries):
             fresh.replace(self._path)
 
-    def _write(self, path: Path, flag: int, entries: list[str]) -> None:
+    def _write(self, path: Path, flag: int, entries: list[str]) -> bool:
+        """Tell whether it could be done; if not that is logged once."""
         text = "".join(entry.replace("\n", " ") + "\n" for entry in entries)
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600)
@@ -59,8 +63,9 @@ class FileHistory(History):
                 os.fchmod(fd, 0o600)
                 file.write(text.encode("utf-8", "replace"))
         except OSError as error:
-            self._give_up(error)
-
-    def _give_up(self, error: OSError) -> None:
-        self._usable = False
-        self._log.warn("The history of commands is not kept: {error}", error=error)
+            if not self._failed:
+                self._log.warn("The history of commands is not written: {error}", error=error)
+            self._failed = True
+            return False
+        self._failed = False
+        return True

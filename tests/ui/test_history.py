@@ -2,6 +2,7 @@
 
 import os
 import stat
+from errno import ENOSPC
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -40,6 +41,32 @@ class HistoryTests(SynchronousTestCase):
     def test_a_broken_file_is_no_error(self) -> None:
         self.path.write_bytes(b"a\xff\n\n\nb")
         self.assertEqual(self.entries(), ["b", "a\ufffd"])
+
+    def test_what_cannot_be_written_is_when_that_is_over(self) -> None:
+        history = FileHistory(self.path)
+        history.store_string("one")
+        write = os.open
+
+        def fail(*_: object) -> int:
+            raise OSError(ENOSPC, "No space left on device")
+
+        self.patch(os, "open", fail)
+        history.store_string("two")
+        history.store_string("three")
+        self.patch(os, "open", write)
+        with self.path.open("a") as file:
+            file.write("th")  # what there was room for
+        history.store_string("four")
+        history.store_string("five")
+        self.assertEqual(self.entries(), ["five", "four", "three", "two", "th", "one"])
+
+    def test_not_more_than_the_file_has_waits_for_it(self) -> None:
+        history = FileHistory(self.path.parent)
+        for number in range(MAX_ENTRIES + 5):
+            history.store_string(str(number))
+        history._path = self.path
+        history.store_string("last")
+        self.assertEqual(len(self.entries()), MAX_ENTRIES)
 
     def test_without_a_file_it_works_for_the_session(self) -> None:
         for path in (self.path.parent, self.path / "x"):
