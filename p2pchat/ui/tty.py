@@ -24,6 +24,7 @@ from p2pchat.ui.actions import Sent
 from p2pchat.ui.commands import Reply, parse
 from p2pchat.ui.completion import Candidate, candidates
 from p2pchat.ui.dialogue import Dialogue
+from p2pchat.ui.history_actions import UnreadMessages
 from p2pchat.ui.marks import chat_note
 from p2pchat.ui.outgoing import Key, Message, recalled
 from p2pchat.ui.prompt import PromptListener, Scene
@@ -137,6 +138,8 @@ class TtyConsole(Service):
                 ours = Message(now, reply.lines[0], state, chat_note(chat))
                 self._under_way.follow(chat.chat_id, ours)
             case _:
+                if isinstance(reply.data, UnreadMessages):
+                    self._tally.listed(reply.data.left)
                 if reply.error and _is_message(typed):
                     self._echo(typed)
                 for line in reply_lines(reply, now, self._zone):

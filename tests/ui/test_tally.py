@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.events import PeerDown, PeerUp
+from p2pchat.events import HistoryOpened, PeerDown, PeerUp
 from p2pchat.identity import PeerId
 from p2pchat.ui.tally import Tally
 from tests.ui.archive_events import grew
@@ -29,6 +29,17 @@ class TallyTests(SynchronousTestCase):
         self.assertTrue(self.tally.count(grew(12, "a", "b")))
         self.check("0 connected | 3 unread")
         self.tally.read()
+        self.check("0 connected | 0 unread")
+
+    def test_what_came_in_earlier_runs_is_unread_until_it_is_listed(self) -> None:
+        self.assertFalse(self.tally.count(HistoryOpened(time=NOON, unread=3, waiting=0)))
+        self.tally.count(message("hi"))
+        self.check("0 connected | 4 unread")
+        self.tally.read()
+        self.check("0 connected | 3 unread")
+        self.tally.listed(2)
+        self.check("0 connected | 2 unread")
+        self.tally.listed(0)
         self.check("0 connected | 0 unread")
 
     def test_what_we_had_or_wrote_is_read(self) -> None:

@@ -209,6 +209,15 @@ class TtyTests(SynchronousTestCase):
         self.node.pending = 3
         self.reactor.run_until(lambda: self.prompt.scene.toolbar.endswith(" | 3 in the outbox"))
 
+    def test_the_toolbar_counts_what_was_unread_at_the_start(self) -> None:
+        self.node.history.keep(received("1", "one"), received("2", "two"))
+        self.node.report(HistoryOpened(time=NOON, unread=2, waiting=0))
+        self.assertTrue(self.prompt.scene.toolbar.endswith(" | 2 unread"))
+        self.enter("/help")
+        self.assertTrue(self.prompt.scene.toolbar.endswith(" | 2 unread"))
+        self.enter("/unread")
+        self.assertTrue(self.prompt.scene.toolbar.endswith(" | 0 unread"))
+
     def test_what_is_withdrawn_is_one_line(self) -> None:
         self.enter("/msg bob hi")
         self.node.history.queue(PeerId("bob@CIC"), "m1", "hi", NOON)
