@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable, Sequence
 
 from p2pchat.errors import RequestError
-from p2pchat.identity import PeerId, is_peer_id, name_of
+from p2pchat.identity import PeerId, is_name, is_peer_id, make_peer_id, name_of, namespace_of
 from p2pchat.text import visible
 
 #: How many peers are searched for a name like the one that was mistyped.
@@ -35,12 +35,15 @@ def resolve(
         raise RequestError(f"{visible(name)} is you")
     if is_peer_id(name):
         return exact
-    raise RequestError(_unknown(name, known))
+    raise RequestError(_unknown(name, me, known))
 
 
-def _unknown(name: str, known: Sequence[PeerId]) -> str:
+def _unknown(name: str, me: PeerId, known: Sequence[PeerId]) -> str:
     # by name alone: what stands behind the @ is much the same for all
     names = {name_of(peer): peer for peer in known[-MAX_SUGGESTIONS:]}
     nearest = difflib.get_close_matches((name_of(PeerId(name)) or name)[:64], names, n=1)
-    hint = f"; did you mean {visible(names[nearest[0]])}?" if nearest else "; /peers lists all"
-    return f"no peer {visible(name)} is known{hint}"
+    hint = f"did you mean {visible(names[nearest[0]])}?" if nearest else "/peers lists all;"
+    if is_name(name) and "@" not in name:
+        newcomer = make_peer_id(name, namespace_of(me))
+        hint += f" write {visible(newcomer)} to leave a message for somebody new"
+    return f"no peer {visible(name)} is known; {hint.rstrip(';')}"

@@ -54,8 +54,13 @@ class ResolveTests(SynchronousTestCase):
         self.discover("margaret@LAB")
         self.assertIn("is you", self.problem("n1"))
         self.assertIn("is you", self.problem("n1@CIC"))
-        self.assertIn("did you mean margaret@LAB?", self.problem("margret"))
-        self.assertNotIn("did you mean", self.problem("zed"))
+        newcomer = "write {}@CIC to leave a message for somebody new"
+        nearest = "no peer margret is known; did you mean margaret@LAB? "
+        self.assertEqual(self.problem("margret"), nearest + newcomer.format("margret"))
+        nothing = "no peer zed is known; /peers lists all; "
+        self.assertEqual(self.problem("zed"), nothing + newcomer.format("zed"))
+        # whoever has an @ in his name is hardly meant
+        self.assertNotIn("write", self.problem("zed@"))
         self.assertIn("\\x1b[2J", self.problem("\x1b[2J"))
 
     def test_a_whole_id_is_taken_though_nobody_has_heard_of_it(self) -> None:
