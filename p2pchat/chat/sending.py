@@ -164,7 +164,7 @@ class Sending:
         now = self._wall_clock()
         stored = self._opening.wait(1, len(text))
         stored.addCallback(lambda _: self._history.published(target, message.msg_id, text, now))
-        stored.addErrback(self._not_stored)
+        stored.addErrback(self._not_kept)
         return message.msg_id, taken
 
     # Links
@@ -314,8 +314,13 @@ class Sending:
             )
         )
 
+    def _not_kept(self, failure: Failure) -> None:
+        """A publication is not in the history."""
+        failure.trap(StoreError, QueueFullError)
+        self._notice("warning", f"a /pub went out, but will not be in the history: {failure.value}")
+
     def _not_stored(self, failure: Failure) -> None:
-        """A publication is not in the history, or an attempt is not counted."""
+        """An attempt is not counted."""
         failure.trap(StoreError, QueueFullError)
         self.log.warn("[Store] {error}", error=failure.value)
 

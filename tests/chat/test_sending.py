@@ -646,3 +646,5 @@ class Publishing(SendingCase):
         self.history.broken = True
         self.assertEqual(self.sending.publish("*", [self.bob], "hi")[1], 1)
         self.assertEqual(link.queued, 1)
+        text = "a /pub went out, but will not be in the history: disk full"
+        self.assertEqual(self.notices, [text])
