@@ -105,7 +105,7 @@ def _phrases(text: str) -> Iterator[Phrase]:
     for match in _PIECE.finditer(text):
         quoted, star, word = match.groups()
         typed = word if quoted is None else quoted
-        prefix = word.endswith("*") if quoted is None else bool(star)
+        prefix = bool(star) or typed.endswith("*")
         words = words_of(typed)[:MAX_PHRASE_WORDS]
         if words:
             cut = typed[words[0].start : words[-1].end]

@@ -44,7 +44,8 @@ HISTORY_COMMANDS = (
         "find messages with all these words, the newest first",
         (
             "Case and accents don't matter. word* finds what begins so, words in double quotes",
-            f"only side by side. The newest {SEARCH_COUNT} are shown, of long ones fewer.",
+            'only side by side, "good mor*" both. '
+            f"The newest {SEARCH_COUNT} are shown, of long ones fewer.",
         ),
         "nothing",
         history_actions.search,

@@ -44,6 +44,7 @@ SEARCHES = st.sampled_from(
         "do*",
         '"dois um"',
         '"um dois"*',
+        '"um do*"',
         "DOIS",
         "",
         "quatro",

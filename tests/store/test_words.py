@@ -184,3 +184,5 @@ class MarksTests(SynchronousTestCase):
 
     def test_a_phrase_is_what_was_typed(self) -> None:
         self.assertEqual(parse_search("don't!"), [Phrase(("don", "t"), "don't", False)])
+        for star in ('"good mor*"', '"good mor"*', '"good mor*"*'):
+            self.assertEqual(parse_search(star), [Phrase(("good", "mor"), "good mor", True)])
