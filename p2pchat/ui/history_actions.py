@@ -80,7 +80,8 @@ async def history(actions: Actions, rest: str) -> Answer:
     conversation, count = _conversation_and_count(actions, words)
     entries = await actions.api.history.entries(conversation, count, when)
     if not entries:
-        return Answer(["nothing was said" + _in(conversation)], entries)
+        until = f" before {visible(before)}" if before is not None else ""
+        return Answer([f"nothing was said{_in(conversation)}{until}"], entries)
     shown_ones = fitting(reversed(entries), lambda entry: entry.text)[::-1]
     return paged(_history_lines(actions, shown_ones, len(entries) - len(shown_ones)), shown_ones)
 

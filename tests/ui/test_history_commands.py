@@ -270,7 +270,8 @@ class HistoryTests(HistoryCase):
         cases = {
             "/history carol@CIC": "nothing was said with carol@CIC",
             '/history "#my room"': 'nothing was said in "#my room"',
-            "/history before 2000-01-01": "nothing was said",
+            "/history before 2000-01-01": "nothing was said before 2000-01-01",
+            "/history carol@CIC before 12:00": "nothing was said with carol@CIC before 12:00",
         }
         for line, expected in cases.items():
             self.assertEqual(self.lines(line), [expected])
