@@ -158,6 +158,9 @@ class Database:
         if ended.messages:
             text = f"{ended.messages} messages more were taken over from {ended.file}"
             self._notices.append(("info", text))
+        elif not ended.readable:
+            text = f"nothing more could be taken over from {ended.file}"
+            self._notices.append(("warning", text))
 
     def take_notices(self) -> list[Notice]:
         """Return what the user has to know of, once."""
@@ -259,7 +262,9 @@ class Database:
 
 def _replacement(file: Path, reason: str, taken: Taken, aside: Path) -> str:
     begun = "a new one is begun"
-    if taken.messages or taken.waiting:
+    if not (taken.messages or taken.more):
+        begun = "nothing of it could be read, and a new one is begun"
+    elif taken.messages or taken.waiting:
         begun += f" with {taken.messages} messages, {taken.waiting} of them in the outbox"
     more = ", what else can be read follows" if taken.more else ""
     return f"{file.name} cannot be used: {reason}; {begun}{more}, the old file is {aside}"

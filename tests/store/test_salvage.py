@@ -141,7 +141,8 @@ class AtOnceTests(SalvageCase):
         self.database.close()
         self.path.write_bytes(b"nothing at all" * 1000)
         opened = self.begin()
-        self.assertIn("; a new one is begun, the old file is ", opened.notices[0])
+        text = "; nothing of it could be read, and a new one is begun, the old file is "
+        self.assertIn(text, opened.notices[0])
         self.keep_up()
         self.assertEqual(self.database.take_notices(), [])
 
@@ -244,7 +245,8 @@ class SliceTests(SalvageCase):
         self.path.with_name("history.db.bad").unlink()
         self.begin()
         self.keep_up()
-        self.assertEqual(self.database.take_notices(), [])
+        text = f"nothing more could be taken over from {self.path}.bad"
+        self.assertEqual(self.database.take_notices(), [("warning", text)])
         self.assertEqual(len(self.all()), 32)
 
 
