@@ -1,10 +1,11 @@
 """Opening and closing a history, and the files that belong to it."""
 
 import os
+import sqlite3
 import stat
 
 from p2pchat.history import History, StoreError
-from tests.store.cases import StoreCase, received
+from tests.store.cases import BOB, START, StoreCase, received
 
 
 class LifeTests(StoreCase):
@@ -22,6 +23,27 @@ class LifeTests(StoreCase):
             path.unlink()
         self.begin()
         self.assertEqual(self.modes(), {"history.db", "history.db-shm", "history.db-wal"})
+
+    def test_how_sqlite_is_set_up(self) -> None:
+        """Each connection has a log beside the file, waits for the disk, and keeps references."""
+        number = self.get(self.history.queue(BOB, "1", "hi", START))
+        database = self.history._database  # type: ignore[attr-defined]
+        writing = database.journal.db
+
+        def reading(query: str) -> sqlite3.Cursor:
+            return database.read(lambda db: db.execute(query))
+
+        settings = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+        for setting, value in settings.items():
+            query = f"PRAGMA {setting}"
+            for ask in (writing.execute, reading):
+                self.assertEqual(ask(query).fetchone(), (value,))
+        for statement in (
+            "INSERT INTO outbox VALUES (99, 1, 0)",
+            f"UPDATE outbox SET conversation = 99 WHERE id = {number}",
+            f"DELETE FROM message WHERE id = {number}",
+        ):
+            self.assertRaises(sqlite3.IntegrityError, writing.execute, statement)
 
     def modes(self) -> set[str]:
         for path in self.folder.iterdir():
