@@ -1,5 +1,7 @@
 """The peers we know: their number, their addresses, the link to write to, and which link stays."""
 
+import sys
+import tracemalloc
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +109,17 @@ class Table(SynchronousTestCase):
             table.meet(PeerId(f"new{number}@CIC"), 2.0)
         self.assertEqual(len(table), 2000)
         self.assertLess(LookedAt.looks, 1000)
+
+    def test_a_newcomer_costs_no_new_table_of_strangers(self) -> None:
+        table = PeerTable(2000)
+        for number in range(MAX_STRANGERS):
+            table.meet(PeerId(f"{number}@CIC"), 1.0)
+        whole = sys.getsizeof(dict.fromkeys(range(MAX_STRANGERS)))
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        table.meet(PeerId("new@CIC"), 2.0)
+        _, peak = tracemalloc.get_traced_memory()
+        self.assertLess(peak, whole)
 
     @settings(deadline=None, max_examples=100)
     @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60), st.integers(1, 4))
