@@ -64,7 +64,9 @@ class RedisLimiter:
         now = b"" if self._redis_time is None else int(self._redis_time() * 1000)
         key = ip.encode("ascii", "backslashreplace")
         keys = [scripts.RATE + key, scripts.BLOCKED + key]
-        left: int = await self._client.run(scripts.JUDGE, keys, now, *self._rule)
+        left = await self._client.run(scripts.JUDGE, keys, now, *self._rule)
+        if not isinstance(left, int):
+            raise RedisAwayError("Redis answers what was not asked")
         if left == 0:
             return Verdict(True)
         if left < 0:

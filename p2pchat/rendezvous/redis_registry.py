@@ -9,7 +9,7 @@ RegistryUnavailableError.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -30,6 +30,11 @@ STALE_TIME = 90.0
 STALE_SIZE = 32 * 1024 * 1024
 STALE_IPS = 50_000
 
+#: Slices of one answer, and bytes of them all: more than a million registrations have, so that what
+#: is no registry, or a scan that never ends, takes no more.
+MAX_SLICES = 2048
+MAX_FOUND = 256 * 1024 * 1024
+
 _SHARED = (scripts.ALL, scripts.EXPIRY, scripts.NAMESPACES)
 
 
@@ -45,7 +50,18 @@ class _Row(NamedTuple):
 # IP, namespace and name.
 _Name = tuple[str, str, str]
 
-_FOUND = msgspec.json.Decoder(tuple[str, int, list[_Row]])
+
+class _Slice(NamedTuple):
+    """A part of what is found; `cursor` tells where the next one begins."""
+
+    cursor: str
+    now: int
+    rows: list[_Row]
+
+
+T = TypeVar("T")
+
+_SLICE = msgspec.json.Decoder(_Slice)
 _COUNTS = msgspec.json.Decoder(dict[str, int])
 
 
@@ -84,6 +100,7 @@ class RedisRegistry:
     async def register(self, ip: str, registration: Register) -> None:
         namespace = _json(registration.namespace)
         has_room = await self._run(
+            int,
             scripts.REGISTER,
             [*_SHARED, scripts.NAMESPACE + namespace, _ip_key(ip)],
             _member(ip, registration.namespace, registration.name),
@@ -99,7 +116,7 @@ class RedisRegistry:
 
     async def knows(self, ip: str) -> bool:
         try:
-            known = bool(await self._run(scripts.KNOWS, [_ip_key(ip)]))
+            known = bool(await self._run(int, scripts.KNOWS, [_ip_key(ip)]))
         except RegistryUnavailableError:
             lately = self._known.get(ip)
             if lately is None:
@@ -115,11 +132,12 @@ class RedisRegistry:
             lately = self._found.get(namespace)
             if lately is None:
                 raise
-            peers = (_peers(content, lately.age) for content in lately.value)
+            peers = (_peers(_read_slice(content), lately.age) for content in lately.value)
             return Rows(list(dict(chain.from_iterable(peers)).values()))
 
     async def unregister(self, ip: str, namespace: str, name: str | None, port: int | None) -> int:
-        gone: int = await self._run(
+        gone = await self._run(
+            int,
             scripts.UNREGISTER,
             [scripts.NAMESPACE + _json(namespace), _ip_key(ip)],
             _member(ip, namespace, name),
@@ -131,28 +149,36 @@ class RedisRegistry:
         return gone
 
     async def census(self) -> Mapping[str, int]:
-        counts: bytes = await self._run(scripts.CENSUS, [scripts.NAMESPACES])
-        return _COUNTS.decode(counts)
+        return _read(_COUNTS, await self._run(bytes, scripts.CENSUS, [scripts.NAMESPACES]))
 
     async def _find(self, namespace: str | None) -> Sequence[Listed]:
         key = scripts.ALL if namespace is None else scripts.NAMESPACE + _json(namespace)
-        slices: list[bytes] = []
+        contents: list[bytes] = []
         found: dict[_Name, Listed] = {}
-        cursor = b"0"
-        while not slices or cursor != b"0":
-            content: bytes = await self._run(scripts.FIND, [key], cursor)
-            slices.append(content)
-            found.update(_peers(content))
-            cursor = content.split(b'"', 2)[1]
-        self._found.put(namespace, slices, sum(map(len, slices)))
+        size, cursor = 0, ""
+        while cursor != "0":
+            asked = (cursor or "0").encode("ascii", "replace")
+            content = await self._run(bytes, scripts.FIND, [key], asked)
+            part = _read_slice(content)
+            found.update(_peers(part))
+            contents.append(content)
+            size, cursor = size + len(content), part.cursor or "0"
+            if len(contents) > MAX_SLICES or size > MAX_FOUND:
+                raise RegistryUnavailableError("Redis lists without end")
+        self._found.put(namespace, contents, size)
         return list(found.values())
 
-    async def _run(self, script: bytes, keys: Sequence[bytes], *arguments: bytes | int) -> Any:
+    async def _run(
+        self, kind: type[T], script: bytes, keys: Sequence[bytes], *arguments: bytes | int
+    ) -> T:
         now = b"" if self._redis_time is None else int(self._redis_time() * 1000)
         try:
-            return await self._client.run(script, keys, now, *arguments)
+            answer = await self._client.run(script, keys, now, *arguments)
         except RedisAwayError as error:
             raise RegistryUnavailableError(str(error)) from error
+        if not isinstance(answer, kind):
+            raise RegistryUnavailableError("Redis answers what was not asked")
+        return answer
 
 
 def _json(text: str) -> bytes:
@@ -170,14 +196,25 @@ def _member(ip: str, namespace: str, name: str | None) -> bytes:
     return b"\n,".join([_json(ip), _json(namespace), last])
 
 
-def _peers(content: bytes, age: float = 0.0) -> Iterator[tuple[_Name, Listed]]:
-    """Read a slice that was found `age` seconds ago, without what has expired since.
+def _read_slice(content: bytes) -> _Slice:
+    return _read(_SLICE, content)
+
+
+def _read(decoder: msgspec.json.Decoder[T], content: bytes) -> T:
+    """Read what a script made of what is kept; who else writes there may have kept anything."""
+    try:
+        return decoder.decode(content)
+    except (ValueError, RecursionError) as error:  # a DecodeError, or half a character
+        raise RegistryUnavailableError("Redis holds what is no registration") from error
+
+
+def _peers(part: _Slice, age: float = 0.0) -> Iterator[tuple[_Name, Listed]]:
+    """List what was found `age` seconds ago, without what has expired since.
 
     What Redis moved meanwhile can be in two slices.
     """
-    _, now, rows = _FOUND.decode(content)
-    now += int(age * 1000)
-    return ((row[:3], _peer(row, now)) for row in rows if row.expires > now)
+    now = part.now + int(age * 1000)
+    return ((row[:3], _peer(row, now)) for row in part.rows if row.expires > now)
 
 
 def _peer(row: _Row, now: int) -> Listed:

@@ -149,6 +149,16 @@ class WithoutRedisTests(SynchronousTestCase):
         self.assertEqual(self.told, [ADMITTED])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_while_it_answers_what_was_not_asked(self):
+        for answer in (b"0", None, [0]):
+
+            async def odd(answer=answer):
+                return answer
+
+            self.limiter(OddClient(odd)).judge("10.0.0.1", self.told.append)
+        self.assertEqual(self.told, [ADMITTED] * 3)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_an_error_of_ours_is_logged_and_locks_nobody_out(self):
         async def broken():
             raise KeyError("ours")

@@ -4,6 +4,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.rendezvous import redis_registry
 from p2pchat.rendezvous.messages import Register
 from p2pchat.rendezvous.redis_client import RedisAwayError
 from p2pchat.rendezvous.redis_lately import Lately
@@ -180,6 +181,41 @@ class RedisRegistryTests(SynchronousTestCase):
     def own_commands(self, lines):
         (line,) = [line for line in lines if line.startswith(b"cmdstat_info:")] or [b"calls=0,"]
         return int(line.split(b"calls=")[1].split(b",")[0])
+
+
+class NonsenseTests(SynchronousTestCase):
+    """What another program may have left in Redis, or in its place."""
+
+    def unavailable(self, ask, *answers):
+        registry = RedisRegistry(ScriptedClient(list(answers)), Clock().seconds, **BOUNDS)
+        with self.assertRaises(RegistryUnavailableError):
+            result_of(ask(registry))
+
+    def test_what_is_no_list_of_registrations(self):
+        row = b'"10.0.0.1","CIC","ana",60000,4000,60'
+        for answer in (
+            *(b"", b"[]", b'["0",0]', b'["0",0,[[1]]]', b'["0",0,[[%b,1]]]' % row, b"{", 7, None),
+            *(b"[" * 5000, b'["0",1e400,[]]', b'["0",0,[["\xff","C","a",1,2,3]]]', [b"0"]),
+        ):
+            self.unavailable(lambda registry: registry.find("CIC"), answer)
+            self.unavailable(lambda registry: registry.find(None), b'["5",0,[]]', answer)
+
+    def test_a_census_of_something_else(self):
+        for answer in (b"", b"[]", b'{"CIC":"x"}', b'{"C\xff":1}', 5, None):
+            self.unavailable(lambda registry: registry.census(), answer)
+
+    def test_texts_in_the_place_of_numbers(self):
+        for answer in (b"1", None, [1]):
+            self.unavailable(lambda registry: registry.knows("10.0.0.1"), answer)
+            self.unavailable(lambda registry: registry.register("10.0.0.1", ANA), answer)
+            self.unavailable(
+                lambda registry: registry.unregister("10.0.0.1", "CIC", None, None), answer
+            )
+
+    def test_a_list_without_end(self):
+        for bound, most in (("MAX_SLICES", 3), ("MAX_FOUND", 30)):
+            self.patch(redis_registry, bound, most)
+            self.unavailable(lambda registry: registry.find("CIC"), *[b'["5",0,[]]'] * 4)
 
 
 class AwayTests(SynchronousTestCase):
