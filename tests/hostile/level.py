@@ -44,11 +44,11 @@ def judged(name: str, samples: Sequence[float], floor: float) -> Level:
 
 def report(levels: Sequence[Level]) -> str:
     """Write one line a figure."""
-    lines = [f"{'':12}{'first':>10}{'last':>10}{'most':>10}{'rise':>10}{'allowed':>10}"]
+    lines = [f"{'':16}{'first':>10}{'last':>10}{'most':>10}{'rise':>10}{'allowed':>10}"]
     for level in levels:
         values = (level.first, level.last, level.most, level.rise, level.allowed)
         cells = "".join(f"{value:10.2f}" for value in values)
-        lines.append(f"{level.name:12}{cells}  {'level' if level.ok else 'RISES'}")
+        lines.append(f"{level.name:16}{cells}  {'level' if level.ok else 'RISES'}")
     for level in levels:
         course = " ".join(f"{value:.4g}" for value in level.course)
         lines.append(f"{level.name}, at each tenth of the time: {course}")

@@ -2,8 +2,9 @@
 
 All intervals are short, so that an hour has days in it. Peers come, talk, leave and are killed;
 another node is killed and comes back; chats are mined; the rendezvous server restarts. Memory, open
-files, threads and timers of the node have to be level in the second half, and nothing that was
-accepted may be lost. The exit status is 1 if not.
+files, threads, timers and objects of the node have to be level in the second half, nothing that was
+accepted may be lost, and what the node itself said has to arrive, its chats included. The exit
+status is 1 if not.
 """
 
 import argparse
@@ -20,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.linux import resident_bytes
+from tests.hostile.arrivals import BOB, BOB_HOST, Said
 from tests.hostile.churn import Churn, Restarted, Talkers, visit
 from tests.hostile.level import Level, judged, report
+from tests.hostile.scene import JsonNode
 from tests.hostile.target import ARCHIVE_HOST, NAME
 from tests.hostile.watched import WatchedNode
-from tests.integration.nodes import Node
 from tests.integration.programs import HERE, free_port
 from tests.integration.rendezvous_service import Server
 
@@ -33,7 +35,10 @@ PAUSE = 1.0
 WARMING_UP = 10.0
 
 #: What each figure may rise by in the second half, whatever its noise: bytes in MB, or a number.
-FLOORS = {"memory, MB": 4.0, "open files": 5.0, "threads": 2.0, "timers": 10.0}
+FLOORS = {"memory, MB": 4.0, "open files": 5.0, "threads": 2.0, "timers": 10.0, "objects": 5000.0}
+
+#: What the memory is made of; it is told, and not judged twice.
+PARTS = {"SQLite's, MB": "sqlite", "malloc's, MB": "malloc", "free in it, MB": "free"}
 
 CONFIG: dict[str, Any] = {
     "connection": {
@@ -56,22 +61,30 @@ CONFIG: dict[str, Any] = {
 class Samples:
     """What was measured of a process, each figure by its name."""
 
-    figures: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in FLOORS})
+    figures: dict[str, list[float]] = field(
+        default_factory=lambda: {name: [] for name in (*FLOORS, *PARTS)}
+    )
 
     def take(self, node: WatchedNode) -> None:
         """Measure once."""
-        process = Path(f"/proc/{node.pid}")
+        process, noted = Path(f"/proc/{node.pid}"), node.noted()
         values = (
             resident_bytes(node.pid) / 1e6,
             len(os.listdir(process / "fd")),
             len(os.listdir(process / "task")),
-            node.timers,
+            noted["timers"],
+            noted["objects"],
+            *(noted[part] for part in PARTS.values()),
         )
         for series, value in zip(self.figures.values(), values, strict=True):
             series.append(value)
 
     def levels(self) -> list[Level]:
         return [judged(name, self.figures[name], floor) for name, floor in FLOORS.items()]
+
+    def parts(self) -> list[Level]:
+        """Tell what became of what the memory is made of, and judge none of it."""
+        return [judged(name, self.figures[name], float("inf")) for name in PARTS]
 
 
 class Soak:
@@ -87,8 +100,9 @@ class Soak:
         stack.callback(server.close)
         self.node = self._start(WatchedNode, NAME, self._chat, ARCHIVE_HOST)
         stack.callback(self.node.close)
-        bob = Restarted(lambda: self._start(Node, "bob", self._bob_port, "127.7.0.2"))
+        self.bob = bob = Restarted(lambda: self._start(JsonNode, "bob", self._bob_port, BOB_HOST))
         stack.callback(bob.close)
+        self.said = Said()
         self.talkers = Talkers(self._chat, random.Random())
         stack.callback(self.talkers.close)
         self.churns = {
@@ -123,13 +137,17 @@ class Soak:
         wrong = [f"{level.name} is not level" for level in samples.levels() if not level.ok]
         lost = sum(history[said] != 1 for said in accepted)
         wrong += [f"{lost} accepted messages are lost or kept twice"] if lost else []
-        wrong += [text for churn in self.churns.values() for text in churn.trouble[:3]]
+        for name, churn in self.churns.items():
+            wrong += [f"{name}: {text}" for text in churn.complaints()]
+        wrong += self.said.complaints(self.node, self.bob.current)
         return wrong + ([] if accepted else ["nothing was accepted"])
 
     def _start(self, kind: type[Any], name: str, port: int, archive_host: str) -> Any:
         home = self._folder / name
         home.mkdir(exist_ok=True)
-        (home / "config.json").write_text(json.dumps(CONFIG))
+        # the node's archive is not where its chat is, so bob has to be told
+        archive = CONFIG["archive"] | ({} if name == NAME else {"peers": [ARCHIVE_HOST]})
+        (home / "config.json").write_text(json.dumps(CONFIG | {"archive": archive}))
         return kind(
             home,
             *("--name", name, "--bind", HERE, "--port", str(port)),
@@ -148,11 +166,12 @@ class Soak:
 
     def _command(self) -> None:
         turn = next(self._turns)
-        self.node.data(f"/msg bob@CIC number {turn}")
+        self.said.message(self.node.data(f"/msg {BOB} number {turn}")["msg_id"])
         if turn % 3 == 0:
             self.node.data(f"/pub * publication {turn}")
         if turn % 10 == 0:
             self.node.data(f"/chat chat {turn}")
+            self.said.chat(f"chat {turn}")
         self.node.data("/status")
 
 
@@ -168,9 +187,9 @@ def main(arguments: list[str] | None = None) -> int:
         soak.stop()
         wrong = soak.complaints(samples)
         rounds = {name: churn.rounds for name, churn in soak.churns.items()}
-    print(report(samples.levels()))
+    print(report([*samples.levels(), *samples.parts()]))
     print(", ".join(f"{name}: {number:,}" for name, number in rounds.items()))
-    print(f"accepted: {len(soak.talkers.tally.accepted):,}")
+    print(f"accepted: {len(soak.talkers.tally.accepted):,}; {soak.said}")
     print("\n".join(wrong))
     return 1 if wrong else 0
 
