@@ -94,17 +94,19 @@ class Wreck:
     def before(self, number: int, count: int) -> tuple[list[Named], int]:
         """Return messages before a number, the last one first, and before which number to go on.
 
-        That is 0 if there are no more.
+        That is 0 if there are no more, and less than `number` in any case: pages may be in any
+        order.
         """
         rows: list[Named] = []
         ended = self._read(lambda db: queries.before(db, number, count), rows)
-        if rows:
-            left = 0 if ended and len(rows) < count else rows[-1].row.id
-            return [named for named in rows if _is_sound(named)], left
-        if ended:
+        found = [named for named in rows if _is_sound(named)]
+        last = _end_of_descent((named.row.id for named in rows), number)
+        if last is not None:
+            return found, 0 if ended and len(rows) < count else last
+        if ended and not rows:
             return [], 0
         numbers, left = _step(number)
-        return self.messages(numbers), left
+        return found + self.messages(numbers), left
 
     def find(self, identities: Sequence[int]) -> list[int]:
         """Return the numbers of those of these messages that are indexed."""
@@ -122,8 +124,8 @@ class Wreck:
             part: list[tuple[int, bool]] = []
             if self._read(partial(queries.stages_before, number=number), part):
                 number = 0
-            elif part:
-                number = part[-1][0]
+            elif (last := _end_of_descent((one for one, _ in part), number)) is not None:
+                number = last
             else:
                 numbers, number = _step(number)
                 for one in numbers:
@@ -158,6 +160,16 @@ def _step(number: int) -> tuple[Iterable[int], int]:
     """Return which numbers to try one by one before this one, and before which to go on."""
     left = max(0, number - max(STEP, number // SHARE))
     return range(number - 1, max(left, number - MAX_STEP) - 1, -1), left
+
+
+def _end_of_descent(numbers: Iterable[int], before: int) -> int | None:
+    """Return down to which number they go from this one, each below the last; None if none does."""
+    last = before
+    for number in numbers:
+        if not 0 < number < last:
+            break
+        last = number
+    return last if last < before else None
 
 
 def _is_sound(named: Named) -> bool:

@@ -313,11 +313,39 @@ class UnreadableTests(SalvageCase):
         self.assertEqual(stored[1:], [stored[0] + 1] + [None] * (len(stored) - 2))
         self.killed(files)
 
-    def last_page_of(self, table: str) -> int:
-        """Return the last leaf of a table, or its only page."""
+    def test_pages_in_the_place_of_earlier_ones(self) -> None:
+        self.database.close()
+        files = self.files()
+        data = bytearray(files["history.db"])
+        first, second, last = self.leaves_of("message", data)[:3]
+        for page in (first, second):
+            data[page * 4096 : (page + 1) * 4096] = data[last * 4096 : (last + 1) * 4096]
+        self.killed({**files, "history.db": bytes(data)})
+        self.database.suspect("it is to be replaced in any case")
+        self.transactions.open()
+        self.keep_up()
+        self.assertFalse(self.transactions.keep_up().value, "it goes on for ever")
+        entries = self.all()
+        self.assertEqual(entries, {number: self.entries[number] for number in entries})
+        # no page of this size holds more
+        self.assertGreater(len(entries), SIZE - 2 * 100)
+
+    def leaves_of(self, table: str, data: bytearray) -> list[int]:
+        """Return the leaves of a table that has one level more, but for the last."""
+        start = self.first_page_of(table) * 4096
+        count = int.from_bytes(data[start + 3 : start + 5], "big")
+        places = range(start + 12, start + 12 + 2 * count, 2)
+        cells = [start + int.from_bytes(data[at : at + 2], "big") for at in places]
+        return [int.from_bytes(data[at : at + 4], "big") - 1 for at in cells]
+
+    def first_page_of(self, table: str) -> int:
         with closing(sqlite3.connect(self.path)) as db:
             query = f"SELECT rootpage FROM sqlite_schema WHERE name = '{table}'"
-            page = db.execute(query).fetchone()[0] - 1
+            return int(db.execute(query).fetchone()[0]) - 1
+
+    def last_page_of(self, table: str) -> int:
+        """Return the last leaf of a table, or its only page."""
+        page = self.first_page_of(table)
         data = self.path.read_bytes()
         while data[page * 4096] in (2, 5):
             start = page * 4096 + 8
