@@ -17,7 +17,7 @@ CORPUS, FOUND = HERE / "corpus", HERE / "found"
 
 #: Seconds that one input may take, and megabytes that the process may.
 INPUT_TIME = 10
-MEMORY = 2048
+MEMORY = 512
 
 #: Seconds that a process may take to start and to read the corpus, beyond the time it is given.
 PATIENCE = 120

@@ -1,13 +1,15 @@
 """What the fuzzer starts from: `python -m tests.fuzz.record` writes tests/fuzz/corpus/TARGET/.
 
-All of it is what our own encoders write, what deployed programs are known to send
+It is what real nodes said to each other (tests/fuzz/exchanges, written by `python -m
+tests.fuzz.exchanges`), what our own encoders write, what deployed programs are known to send
 (docs/protocols.md) and the beginnings of the archives in tests/data, whole and in pieces. It is
 made without chance, so that running it again changes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from hashlib import sha1
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -36,7 +38,9 @@ from p2pchat.rendezvous import replies
 from p2pchat.rendezvous.messages import Discover, Register, Unregister, request_line
 from p2pchat.rendezvous.replies import Listed
 from tests.archive.examples import EXAMPLE, THOUSAND, wire
+from tests.fuzz import recorded
 from tests.fuzz.cuts import in_pieces, whole
+from tests.fuzz.targets import TARGETS
 from tests.fuzz.targets.archive_disk import MARK
 from tests.fuzz.targets.session import DEAF, DIALLED, INTRODUCED, MODERN, REFUSES, SLOW
 from tests.rendezvous.test_proxy_header import binary
@@ -304,14 +308,34 @@ RECORDED = {
     "metrics-http": metrics_http,
 }
 
+#: What comes from real exchanges, or is made in tests/fuzz/recorded.py.
+REAL: dict[str, Callable[[], Iterable[bytes]]] = {
+    "chat-codec": recorded.chat_codec,
+    "session": recorded.session,
+    "rendezvous-server": recorded.rendezvous_server,
+    "rendezvous-proxied": recorded.rendezvous_proxied,
+    "rendezvous-answers": recorded.rendezvous_answers,
+    "archive-framer": recorded.archive_streams,
+    "archive-link": recorded.archive_streams,
+    "console-lines": recorded.console_lines,
+    "store-salvage": recorded.store_salvage,
+    "redis-replies": recorded.redis_replies,
+}
+
+
+def inputs(target: str) -> Iterable[bytes]:
+    """Return the inputs of a target."""
+    nothing = tuple[bytes]
+    return chain(RECORDED.get(target, nothing)(), REAL.get(target, nothing)())
+
 
 def record(folder: Path = CORPUS) -> None:
     """Write the inputs of each target, named by their hash, in the place of what is there."""
-    for target, inputs in RECORDED.items():
+    for target in TARGETS:
         (folder / target).mkdir(parents=True, exist_ok=True)
         for old in (folder / target).iterdir():
             old.unlink()
-        for data in inputs():
+        for data in inputs(target):
             (folder / target / sha1(data, usedforsecurity=False).hexdigest()[:12]).write_bytes(data)
 
 

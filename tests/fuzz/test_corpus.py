@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from unittest.mock import patch
 
 from hypothesis import given
@@ -19,13 +20,16 @@ from p2pchat.archive.protocol import ArchiveProtocol
 from p2pchat.chat.protocol import ChatProtocol
 from p2pchat.metrics import http
 from p2pchat.metrics.http import MetricsPage
-from p2pchat.rendezvous import answering, answers, proxied
+from p2pchat.rendezvous import answering, answers, proxied, redis_registry
 from p2pchat.rendezvous.connection import RendezvousProtocol
-from p2pchat.ui import importing
+from p2pchat.rendezvous.redis_limiter import RedisLimiter
+from p2pchat.store import queries, rows, salvage
+from p2pchat.ui import commands, importing
+from p2pchat.ui.lines import LineSplitter
 from tests.fuzz.campaign import CORPUS, inputs_of
 from tests.fuzz.cuts import MAX_SIZE, in_pieces, pieces, whole
 from tests.fuzz.record import record
-from tests.fuzz.targets import TARGETS, chat_codec, load
+from tests.fuzz.targets import TARGETS, chat_codec, load, redis_replies
 
 #: Most inputs of a target that are recorded, and bytes of all of them.
 MAX_INPUTS, MAX_CORPUS = 40, 200_000
@@ -110,6 +114,10 @@ class PlantedTests(SynchronousTestCase):
             ("import", importing, "as_ours"),
             ("config", config, "_check_archive"),
             ("metrics-http", MetricsPage, "_answer"),
+            ("console-lines", commands, "find_command"),
+            ("store-salvage", salvage, "begin"),
+            ("redis-replies", redis_registry, "_peer"),
+            ("redis-replies", RedisLimiter, "_note"),
         ):
             with self.subTest(target=target, name=name):
                 self.assert_noticed(target, patch.object(owner, name, side_effect=KeyError("x")))
@@ -120,12 +128,23 @@ class PlantedTests(SynchronousTestCase):
             ("rendezvous-server", deaf_to_its_bound(RendezvousProtocol)),
             ("rendezvous-proxied", patch.object(proxied, "read_header", return_value=None)),
             ("metrics-http", patch.object(http, "_Bodiless", Request)),
+            ("console-lines", patch.object(LineSplitter, "_grow", growing)),
+            ("store-salvage", patch.object(queries, "peers", lambda db: iter([("x",)] * 30_000))),
+            ("redis-replies", patch.object(RedisLimiter, "_note", noting_all)),
             ("archive-framer", patch.object(_Bytes, "__init__", keeping_all)),
             ("archive-framer", patch.object(Incoming, "_limit", without_limit, create=True)),
             ("archive-link", patch.object(Incoming, "_limit", without_limit, create=True)),
         ):
             with self.subTest(target=target):
                 self.assert_noticed(target, plant, "is kept")
+
+    def test_a_list_without_end(self) -> None:
+        plant = patch.object(redis_replies, "SLICES", 1 << 30)
+        self.assert_noticed("redis-replies", plant, "without end")
+
+    def test_messages_that_nobody_wrote(self) -> None:
+        plant = patch.object(rows, "checksum", lambda *said: AnyNumber())
+        self.assert_noticed("store-salvage", plant, "never written")
 
     def test_archives_that_are_not_taken(self) -> None:
         plant = patch.object(Incoming, "useful", False)
@@ -139,6 +158,7 @@ class PlantedTests(SynchronousTestCase):
             ("archive-framer", Incoming, "feed"),
             ("archive-link", Incoming, "feed"),
             ("archive-growth", Incoming, "feed"),
+            ("console-lines", LineSplitter, "feed"),
         ):
             with self.subTest(target=target):
                 plant = patch.object(owner, name, losing_one(owner, name))
@@ -169,12 +189,31 @@ def keeping_all(self, size: int, keep: int) -> None:
     self.kept, self._missing, self._taken, self._keep = bytearray(), size, 0, size
 
 
-def losing_one(owner: type, name: str) -> Callable[..., int | None]:
+class AnyNumber:
+    """Is equal to all."""
+
+    __hash__ = None
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+def growing(self, part: bytes) -> None:
+    """Keep a line however long it is."""
+    self._start += part
+
+
+def noting_all(self, ip: str, left: float) -> None:
+    """Remember all that are blocked."""
+    self._blocked[ip] = self._clock.seconds() + left
+
+
+def losing_one(owner: type, name: str) -> Callable[..., Any]:
     """Return a method that loses the last byte of each read."""
     original = getattr(owner, name)
 
-    def lose(self, data: bytes | memoryview) -> int | None:
+    def lose(self, data: bytes | memoryview) -> Any:
         taken = original(self, data[:-1])
-        return taken if taken is None else taken + 1
+        return taken + 1 if isinstance(taken, int) else taken
 
     return lose

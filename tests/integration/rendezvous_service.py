@@ -39,7 +39,7 @@ class Server:
         self._errors = (home / "stderr").open("w+b")
         place = ("--bind", HERE, "--port", str(self.port))
         self._process = subprocess.Popen(
-            twistd("p2pchat-rendezvous", *place, *options),
+            self.command("p2pchat-rendezvous", *place, *options),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -50,6 +50,10 @@ class Server:
         self._killed = False
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def command(self, *arguments: str) -> list[str]:
+        """Make the command line; a subclass may watch the program from inside."""
+        return twistd(*arguments)
 
     def wait_until_ready(self) -> str:
         """Wait until it listens; return the line that says so."""

@@ -33,6 +33,9 @@ TARGETS = {
     "import": "history_import",
     "config": "config_file",
     "metrics-http": "metrics_http",
+    "console-lines": "console_lines",
+    "store-salvage": "store_salvage",
+    "redis-replies": "redis_replies",
 }
 
 
