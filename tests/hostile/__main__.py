@@ -1,8 +1,8 @@
 """`python -m tests.hostile [NAME ...] [--seconds 8] [--json]`: attack a real node, tell what of it.
 
 The exit status is 1 if anything is that must not be: something accepted is lost or kept twice, the
-node died or complained in its log, it grew beyond the attack's bound, the honest peer was cut off
-or its PINGs took too long.
+node died or complained in its log, it grew beyond the attack's bound, an honest peer was cut off
+or its PINGs or SENDs took too long, or the archive suffered.
 """
 
 import argparse

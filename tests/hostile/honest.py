@@ -1,4 +1,6 @@
-"""The honest peer: it PINGs and SENDs all the time, at fixed times, and notes what comes of it.
+"""The honest peers: they PING and SEND all the time, at fixed times, and note what comes of it.
+
+One is of our kind; the other is a program that knows nothing of ours and takes its time.
 
 Its questions do not wait for earlier answers: a node that stands still for a second is late for all
 the questions of that second, not for one.
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Thread
+from typing import NamedTuple
 
 from tests.hostile.attack import hello, send
 from tests.hostile.target import PEER_ID
@@ -18,11 +21,31 @@ from tests.integration.programs import HERE
 from tests.integration.raw import Message, encoded
 from tests.integration.waiting import PATIENCE
 
+#: The name of the honest peer of our kind.
 NAME = "honest"
-HONEST_ID = f"{NAME}@CIC"
 
-#: Seconds between a PING and the next one, and between two SENDs.
-PACE = 0.04
+
+class Kind(NamedTuple):
+    """Who an honest peer is, and how many seconds it lets go by between two PINGs or SENDs."""
+
+    name: str
+    first: bytes
+    pace: float
+
+    @property
+    def peer_id(self) -> str:
+        return f"{self.name}@CIC"
+
+
+MODERN = Kind(NAME, hello(NAME), 0.04)
+
+#: As deployed programs greet (docs/protocols.md, 2), and as seldom as they can be spoken to.
+LEGACY = Kind(
+    "veteran",
+    b'{"type": "HELLO", "peer_id": "veteran@CIC", "version": "1.0", '
+    b'"features": ["ack", "metrics"], "ttl": 1}\n',
+    0.4,
+)
 
 #: How long answers are waited for at the end, in seconds.
 _LAST_ANSWERS = 10.0
@@ -40,7 +63,10 @@ class Question:
 class HonestPeer:
     """One link to a node's chat port, used by a thread of its own."""
 
-    def __init__(self, port: int, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, port: int, kind: Kind = MODERN, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.kind = kind
         self.questions: dict[str, Question] = {}
         #: Why the link ended before we left; empty if it did not.
         self.cut_off = ""
@@ -53,12 +79,12 @@ class HonestPeer:
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
         if not self._greeted.wait(PATIENCE):
-            raise AssertionError(f"the honest peer is not greeted: {self.cut_off}")
+            raise AssertionError(f"the honest peer {kind.name} is not greeted: {self.cut_off}")
 
     def accepted(self) -> list[tuple[str, str]]:
         """Return sender and msg_id of each text that was acknowledged."""
         return [
-            (HONEST_ID, msg_id)
+            (self.kind.peer_id, msg_id)
             for msg_id, question in self.questions.items()
             if question.kind == "SEND" and question.seconds is not None
         ]
@@ -79,7 +105,7 @@ class HonestPeer:
 
     def _run(self) -> None:
         try:
-            self._link.sendall(hello(NAME))
+            self._link.sendall(self.kind.first)
             while not self._greeted.is_set():
                 self._read(PATIENCE)
             self._talk()
@@ -90,7 +116,7 @@ class HonestPeer:
         due = self._clock()
         while not self._leaving.is_set():
             self._ask("PING" if len(self.questions) % 2 else "SEND", due)
-            due += PACE / 2
+            due += self.kind.pace / 2
             while (left := due - self._clock()) > 0:
                 self._read(left)
         deadline = self._clock() + _LAST_ANSWERS

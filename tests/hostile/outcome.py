@@ -8,8 +8,9 @@ from typing import Any
 from tests.hostile.scene import Said
 from tests.hostile.target import Tally
 
-#: Seconds that the slowest PING but one of a hundred may take longer than before the attack.
-PING_BOUND = 0.5
+#: Seconds that the slowest PING or SEND but one of a hundred may take longer than before the
+#: attack; a SEND is answered when the disk has it, and waits there for what came before it.
+BOUNDS = {"PING": 0.5, "SEND": 1.0}
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,24 @@ class Latency:
     def of(cls, times: Sequence[float]) -> "Latency":
         ordered = sorted(times) or [float("inf")]
         return cls(*(ordered[int((len(ordered) - 1) * part)] for part in (0.5, 0.99)))
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """What an honest peer noticed: the latencies of each kind of question before and during."""
+
+    who: str
+    ping: tuple[Latency, Latency]
+    send: tuple[Latency, Latency]
+    cut_off: str = ""
+
+    def complaints(self) -> list[str]:
+        """Return what must not be."""
+        wrong = [f"{self.who} was cut off: {self.cut_off}"] if self.cut_off else []
+        for kind, (before, during) in (("PING", self.ping), ("SEND", self.send)):
+            if not during.p99 - before.p99 <= BOUNDS[kind]:
+                wrong.append(f"{self.who}'s {kind} took {during.p99:.3f} s")
+        return wrong
 
 
 @dataclass(frozen=True)
@@ -40,12 +59,11 @@ class Outcome:
 
     attack: str
     tally: Tally
-    ping: tuple[Latency, Latency]
-    send: tuple[Latency, Latency]
+    honest: Noticed
+    legacy: Noticed
     memory: Memory
     accepted: Sequence[Said]
     history: Counter[Said]
-    cut_off: str = ""
     died: str = ""
     verdict: Sequence[str] = field(default_factory=tuple)
 
@@ -59,25 +77,23 @@ class Outcome:
 
     def complaints(self) -> list[str]:
         """Return what must not be; empty if all held."""
-        before, during = self.ping
         growth = self.memory.most - self.memory.before
         wrong = {
             f"the node died: {self.died}": self.died,
-            f"the honest peer was cut off: {self.cut_off}": self.cut_off,
             f"{self.lost} accepted messages are lost": self.lost,
             f"{self.doubled} accepted messages are kept twice": self.doubled,
             f"it grew by {megabytes(growth)}": growth > self.memory.room,
-            f"the honest peer's PING took {during.p99:.3f} s": during.p99 - before.p99 > PING_BOUND,
-            "the honest peer had nothing accepted": not self.accepted,
+            "the honest peers had nothing accepted": not self.accepted,
         }
-        return [*(fault for fault, is_so in wrong.items() if is_so), *self.verdict]
+        told = (fault for fault, is_so in wrong.items() if is_so)
+        return [*told, *self.honest.complaints(), *self.legacy.complaints(), *self.verdict]
 
     def as_json(self) -> dict[str, Any]:
         return {
             "attack": self.attack,
             "attacker": {**asdict(self.tally), "accepted": len(self.tally.accepted)},
-            "ping_seconds": [asdict(latency) for latency in self.ping],
-            "send_seconds": [asdict(latency) for latency in self.send],
+            "honest": asdict(self.honest),
+            "legacy": asdict(self.legacy),
             "memory_bytes": asdict(self.memory),
             "accepted": len(self.accepted),
             "lost": self.lost,
@@ -97,6 +113,8 @@ _HEAD = (
     "during",
     "SEND p50/p99 ms: before",
     "during",
+    "legacy peer's p99 ms: PING",
+    "SEND",
     "memory",
     "grew",
     "attacker",
@@ -121,7 +139,8 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     return (
         outcome.attack,
         f"{tally.connections:,} conn, {megabytes(tally.bytes)}, {tally.messages:,} msg",
-        *map(_milliseconds, (*outcome.ping, *outcome.send)),
+        *map(_milliseconds, (*outcome.honest.ping, *outcome.honest.send)),
+        *map(_slowest, (outcome.legacy.ping, outcome.legacy.send)),
         megabytes(memory.most),
         megabytes(memory.most - memory.before),
         _fate(tally),
@@ -132,6 +151,10 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 def _milliseconds(latency: Latency) -> str:
     return f"{latency.p50 * 1000:.1f} / {latency.p99 * 1000:.0f}"
+
+
+def _slowest(before_and_during: tuple[Latency, Latency]) -> str:
+    return " → ".join(f"{latency.p99 * 1000:.0f}" for latency in before_and_during)
 
 
 def _fate(tally: Tally) -> str:

@@ -9,22 +9,24 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.hostile import witness
+from tests.hostile.attack import archive_bytes
 from tests.hostile.attacks import ATTACKS
 from tests.hostile.attacks.escapes import MARK, ORDERS, on_screen
 from tests.hostile.attacks.messages import StrayAcks
 from tests.hostile.level import judged, report
-from tests.hostile.outcome import PING_BOUND, Latency, Memory, Outcome, table
+from tests.hostile.outcome import BOUNDS, Latency, Memory, Noticed, Outcome, table
 from tests.hostile.scene import exported
 from tests.hostile.target import Tally
 from tests.hostile.trial import try_out
-from tests.integration.archive_cases import has_many_addresses
+from tests.integration.archive_cases import has_many_addresses, published
 
 QUICK = Latency(0.001, 0.002)
 FINE = Outcome(
     "nothing",
     Tally(),
-    ping=(QUICK, QUICK),
-    send=(QUICK, QUICK),
+    honest=Noticed("the honest peer", (QUICK, QUICK), (QUICK, QUICK)),
+    legacy=Noticed("the legacy peer", (QUICK, QUICK), (QUICK, QUICK)),
     memory=Memory(before=50, most=60, room=10),
     accepted=[("ann@CIC", "1"), ("bob@CIC", "1")],
     history=Counter([("ann@CIC", "1"), ("bob@CIC", "1")]),
@@ -35,7 +37,10 @@ class AttackTests(SynchronousTestCase):
     """Against a real node; the machine may be busy, so times are not looked at here."""
 
     def assert_holds(self, name: str, seconds: float) -> Outcome:
-        outcome = replace(try_out(ATTACKS[name], seconds, quiet=0.2), ping=(QUICK, QUICK))
+        found = try_out(ATTACKS[name], seconds, quiet=1.0)
+        quick = {"ping": (QUICK, QUICK), "send": (QUICK, QUICK)}
+        honest, legacy = (replace(seen, **quick) for seen in (found.honest, found.legacy))
+        outcome = replace(found, honest=honest, legacy=legacy)
         self.assertEqual(outcome.complaints(), [])
         self.assertGreater(outcome.tally.messages, 0)
         return outcome
@@ -43,6 +48,24 @@ class AttackTests(SynchronousTestCase):
     def test_ids_of_others(self) -> None:
         outcome = self.assert_holds("shared-msg-ids", 1)
         self.assertGreater(len(outcome.tally.accepted), 10)
+
+    def test_texts_that_are_orders(self) -> None:
+        self.assert_holds("escape-sequences", 1)
+
+    def test_acks_for_what_was_never_sent(self) -> None:
+        self.assert_holds("stray-acks", 1)
+
+    def test_archives_that_are_of_no_use(self) -> None:
+        self.assert_archive_holds("useless-archives")
+        self.assert_archive_holds("invalid-archives")
+
+    def test_lists_of_peers_that_do_not_exist(self) -> None:
+        self.assert_archive_holds("bogus-peer-lists")
+
+    def assert_archive_holds(self, name: str) -> None:
+        if not has_many_addresses():
+            self.skipTest("peers of the archive need addresses of their own on this machine")
+        self.assert_holds(name, 1)
 
     def test_peers_that_do_not_exist(self) -> None:
         if not has_many_addresses():
@@ -58,15 +81,24 @@ class ComplaintTests(SynchronousTestCase):
         self.assertIn("ok", table([FINE]))
 
     def test_each_fault_is_told(self) -> None:
-        slow = Latency(0.001, QUICK.p99 + PING_BOUND + 0.1)
+        slow = Latency(0.001, QUICK.p99 + BOUNDS["PING"] + 0.1)
+        slower = Latency(0.001, QUICK.p99 + BOUNDS["SEND"] + 0.1)
         missing = Latency.of([0.001, float("inf")] * 10)
         for changes, fault in (
             ({"history": Counter([("ann@CIC", "1")])}, "1 accepted messages are lost"),
             ({"history": FINE.history + FINE.history}, "2 accepted messages are kept twice"),
             ({"memory": Memory(before=50, most=61, room=10)}, "it grew by"),
-            ({"ping": (QUICK, slow)}, "PING took 0.6"),
-            ({"ping": (QUICK, missing)}, "PING took inf"),
-            ({"cut_off": "the node hung up"}, "cut off: the node hung up"),
+            *(
+                ({who: replace(getattr(FINE, who), **changes)}, fault)
+                for who in ("honest", "legacy")
+                for changes, fault in (
+                    ({"ping": (QUICK, slow)}, f"the {who} peer's PING took 0.6"),
+                    ({"ping": (QUICK, missing)}, "PING took inf"),
+                    ({"send": (QUICK, slower)}, f"the {who} peer's SEND took 1.1"),
+                    ({"send": (QUICK, missing)}, "SEND took inf"),
+                    ({"cut_off": "the node hung up"}, "cut off: the node hung up"),
+                )
+            ),
             ({"died": "status 1"}, "died: status 1"),
             ({"accepted": []}, "nothing accepted"),
             ({"verdict": ["the archive suffered"]}, "the archive suffered"),
@@ -86,6 +118,16 @@ class ComplaintTests(SynchronousTestCase):
             file = Path(folder) / "all.jsonl"
             file.write_text(lines)
             self.assertEqual(exported(file), Counter({("ann@CIC", "1"): 2}))
+
+    def test_an_archive_that_has_lost_something(self) -> None:
+        whole = published()
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "archive.bin"
+            file.write_bytes(archive_bytes(whole))
+            self.assertEqual(witness.faults((*whole, b"new"), file), [])
+            self.assertIn("another archive", witness.faults(whole[1:], file)[0])
+            file.write_bytes(archive_bytes(whole[:-1]))
+            self.assertIn("lost chats", witness.faults(whole, file)[0])
 
     def test_orders_on_the_screen(self) -> None:
         self.assertEqual(on_screen(f"{MARK} \\x1b[2J"), [])

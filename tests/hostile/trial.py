@@ -1,4 +1,4 @@
-"""One attack: the honest peer before it and during it, and what the node has kept afterwards."""
+"""One attack: the honest peers before it and during it, and what the node has kept afterwards."""
 
 import time
 from collections import Counter
@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from benchmarks.figures import BenchmarkError
 from benchmarks.linux import forget_peak, peak_bytes
+from tests.hostile import witness
 from tests.hostile.attack import Attack
 from tests.hostile.attacker import Attacker
-from tests.hostile.honest import HonestPeer
-from tests.hostile.outcome import Latency, Memory, Outcome
+from tests.hostile.honest import LEGACY, HonestPeer
+from tests.hostile.outcome import Latency, Memory, Noticed, Outcome
 from tests.hostile.scene import Attacked, JsonNode, Said, scene
 from tests.hostile.target import Tally, Target
 
-#: Seconds before an attack that the honest peer is measured.
+#: Seconds before an attack that the honest peers are measured.
 QUIET_TIME = 3.0
 
 _PROVOCATION_PAUSE = 0.2
@@ -36,7 +37,11 @@ def try_out(attack: type[Attack], seconds: float, quiet: float = QUIET_TIME) -> 
 def _observe(
     attack: type[Attack], node: Attacked, target: Target, seconds: float, quiet: float
 ) -> Outcome:
-    with closing(Attacker(attack, target)) as attacker, closing(HonestPeer(target.chat)) as honest:
+    with (
+        closing(Attacker(attack, target)) as attacker,
+        closing(HonestPeer(target.chat)) as honest,
+        closing(HonestPeer(target.chat, LEGACY)) as legacy,
+    ):
         began = time.perf_counter()
         time.sleep(quiet)
         forget_peak(node.pid)
@@ -46,18 +51,21 @@ def _observe(
         trouble = _provoke(attack, node, attacker, seconds)
         over = time.perf_counter()
         most = _peak(node.pid)
+        if attack.archive:
+            trouble += witness.complaints(node, target.archive)
         tally = attacker.stop()
         honest.close()
+        legacy.close()
     history, verdict, died = _aftermath(attack, node, tally)
+    times = (began, attacked, over)
     return Outcome(
         attack.name,
         tally,
-        _latencies(honest, "PING", (began, attacked, over)),
-        _latencies(honest, "SEND", (began, attacked, over)),
+        _noticed("the honest peer", honest, times),
+        _noticed("the legacy peer", legacy, times),
         Memory(before, most, attack.room),
-        [*honest.accepted(), *tally.accepted],
+        [*honest.accepted(), *legacy.accepted(), *tally.accepted],
         history,
-        honest.cut_off,
         died,
         [*trouble, *verdict],
     )
@@ -91,6 +99,11 @@ def _peak(pid: int) -> int:
         return peak_bytes(pid)
     except (OSError, BenchmarkError):  # it died, which the aftermath tells
         return 0
+
+
+def _noticed(who: str, peer: HonestPeer, times: tuple[float, float, float]) -> Noticed:
+    ping, send = _latencies(peer, "PING", times), _latencies(peer, "SEND", times)
+    return Noticed(who, ping, send, peer.cut_off)
 
 
 def _latencies(

@@ -95,9 +95,9 @@ class HundredMegabytes(_Rogue):
 
 
 class BogusArchivePeers(Attack):
-    """PeerLists of the archive with 10,000 addresses each, others in each, unasked and in answer.
+    """PeerLists of the archive with 10,000 addresses each, others in each, 20 a second and unasked.
 
-    Half of them are written the wrong way round; nobody listens at any of them.
+    Nobody listens at any of them.
     """
 
     name = "bogus-peer-lists"
