@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python -m benchmarks [NAME ...] [--json] [--check]`."""
+"""Runs the benchmarks: `python -m benchmarks [NAME ...] [--json] [--check] [--profile]`."""
 
 import argparse
 import signal
@@ -32,6 +32,7 @@ from benchmarks import (
 )
 from benchmarks.figures import BenchmarkError, Figure
 from benchmarks.machine import Watch
+from benchmarks.profiles import measured
 from benchmarks.table import table
 
 BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
@@ -85,12 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in _chosen(options.names):
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         try:
-            figures += BENCHMARKS[name]()
+            if options.profile:
+                print(f"{name}\n{measured(BENCHMARKS[name])}\n", flush=True)
+            else:
+                figures += BENCHMARKS[name]()
         except (BenchmarkError, OSError) as error:
             print(f"benchmarks: {name}: {error}", file=sys.stderr)
             failed = True
     machine = watch.describe()
-    if options.json:
+    if options.profile:
+        print(machine)
+    elif options.json:
         print(_json(machine, figures))
     else:
         print(table(figures), machine, sep="\n\n")
@@ -105,6 +111,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print JSON and no table")
     parser.add_argument(
         "--check", action="store_true", help="exit with status 1 if a figure falls short"
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="print where the time goes, and no figures"
     )
     options = parser.parse_args(arguments)
     for name in options.names:

@@ -40,13 +40,13 @@ class Figure(msgspec.Struct, frozen=True):
     name: str
     unit: str
     ours: float
-    baseline: Baseline | None = None
+    baseline: Baseline
     wanted: Wanted | None = None
 
     @property
     def ratio(self) -> float | None:
-        """Ours divided by the baseline's, None if there is none or it is zero."""
-        if self.baseline is None or not self.baseline.value:
+        """Ours divided by the baseline's, None if that is zero."""
+        if not self.baseline.value:
             return None
         return self.ours / self.baseline.value
 

@@ -15,7 +15,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """`others_percent` is the part of all cores that other programs used during the run."""
+    """What figures come from; the run took `seconds`.
+
+    `others_percent` is the part of all cores that other programs used during the run.
+    """
 
     processor: str
     cores: int
@@ -23,6 +26,7 @@ class Machine(msgspec.Struct, frozen=True):
     python: str
     twisted: str
     msgspec: str
+    seconds: float
     others_percent: float
 
     @property
@@ -34,7 +38,8 @@ class Machine(msgspec.Struct, frozen=True):
         advice = "" if self.quiet else ": NOT QUIET, the figures are not to be trusted"
         return (
             f"{self.processor}, {self.cores} cores, {self.system}\n"
-            f"{self.python}, Twisted {self.twisted}, msgspec {self.msgspec}\n{noise}{advice}"
+            f"{self.python}, Twisted {self.twisted}, msgspec {self.msgspec}\n{noise}{advice}\n"
+            f"the run took {self.seconds // 60:.0f} min {self.seconds % 60:.0f} s"
         )
 
 
@@ -49,6 +54,7 @@ class Watch:
         """Tell what the machine is; the processes that we started have to have ended."""
         cores = os.cpu_count() or 1
         others = _busy_seconds() - _own_seconds() - self._others
+        seconds = time.monotonic() - self._started
         return Machine(
             processor=_processor(),
             cores=cores,
@@ -56,7 +62,8 @@ class Watch:
             python=f"{platform.python_implementation()} {platform.python_version()}",
             twisted=version("twisted"),
             msgspec=version("msgspec"),
-            others_percent=max(0.0, others) / cores / (time.monotonic() - self._started) * 100,
+            seconds=seconds,
+            others_percent=max(0.0, others) / cores / seconds * 100,
         )
 
 

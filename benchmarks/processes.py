@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import BenchmarkError
+from benchmarks.profiles import profiled
 
 #: How long a process may take to come up, to answer a command, and to end, in seconds.
 START_TIMEOUT = 20.0
@@ -138,7 +139,7 @@ def sink() -> contextlib.AbstractContextManager[Server]:
 def running(*command: str) -> Iterator[Server]:
     """Run a command whose first line of output tells its port."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(command, Path(folder))
+        server = Server(profiled(command), Path(folder))
         try:
             server.wait_for_port()
             yield server

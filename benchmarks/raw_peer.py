@@ -25,6 +25,10 @@ class RawPeer:
         self._link.sendall(encode(Hello(self.peer_id, agent="raw")))
         self._settle()
 
+    def say(self, line: bytes) -> None:
+        """Write something that nobody answers."""
+        self._link.sendall(line)
+
     def ping(self) -> float:
         """Return the seconds from a PING to its PONG."""
         msg_id = str(uuid.uuid4())

@@ -83,5 +83,5 @@ def _figures(kind: Kind, found: Mapping[str, Round]) -> Iterator[Figure]:
         yield Figure(title, "1/s", ours.rate, bare_rate, kind.wanted_of_bare)
         bare_cpu = Baseline("bare server", 1 / least.cpu)
         yield Figure(f"{title}: by CPU time", "1/s", 1 / ours.cpu, bare_cpu)
-    busy = least.client_share * 100
-    yield Figure(f"{kind.title}: client busy with the bare server", "% of a core", busy)
+    busy = least.client_share * 100, Baseline("with the plainest server", plain.client_share * 100)
+    yield Figure(f"{kind.title}: client busy with the bare server", "% of a core", *busy)

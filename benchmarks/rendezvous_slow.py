@@ -53,7 +53,10 @@ def measure() -> list[Figure]:
         Figure(f"{name}: p50", "ms", among.p50, Baseline("alone", quiet.p50)),
         Figure(f"{name}: p99", "ms", among.p99, Baseline("alone", quiet.p99), below(WANTED_P99)),
         Figure(f"{name}: longest", "ms", among.longest, Baseline("alone", quiet.longest)),
-        Figure("clients that drip, at the least", "", among.held - quiet.held),
+        Figure(
+            *("clients that drip, at the least", "", among.held - quiet.held),
+            Baseline("begun", DRIPPERS),
+        ),
     ]
 
 
