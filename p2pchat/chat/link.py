@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from p2pchat.chat.messages import Ack, ArchiveOffer, Pub, Relay, Send
+from p2pchat.chat.outbound import Habits
 from p2pchat.chat.session import Role, offer_nothing
 from p2pchat.identity import Address, PeerId
 
@@ -93,8 +94,11 @@ class Link(Protocol):
     @property
     def queued(self) -> int: ...
 
-    def accept(self) -> None:
-        """Let the peer in: answer its HELLO if it dialled, and report what it says."""
+    def accept(self, habits: Habits) -> None:
+        """Let the peer in: answer its HELLO if it dialled, and report what it says.
+
+        Of a legacy peer `habits` are what its links have learned; this one adds to it.
+        """
 
     def refuse(self, ending: Ending, reason: str) -> None:
         """Answer HELLO with HELLO_REJECT, say BYE and close."""

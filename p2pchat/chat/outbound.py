@@ -15,11 +15,13 @@ anything else             5 ms later
 ========================  =====================================================
 
 One deployed program dies of PUB and gets a SEND in its place (2.10). It shows itself by the PONG to
-the PING that is always our first line, so what a PUB becomes is decided when its turn comes.
+the PING that is always our first line, so what a PUB becomes is decided when its turn comes. That
+PONG may be late; so what one link learns of a program is known to its other and later ones.
 """
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from p2pchat.chat.codec import encode, encode_acks
 from p2pchat.chat.messages import Ack, Bye, ByeOk, HelloOk, Message, Ping, Pub, Send
@@ -39,6 +41,16 @@ MAX_REPLIES_IN_A_ROW = 16
 Outgoing = tuple[Message, bytes]
 
 
+@dataclass(eq=False, slots=True)
+class Habits:
+    """What all links to one legacy program share: what one of them has learned of it.
+
+    `pub_as_send_to`: its id, if it is the program that must not be sent a PUB.
+    """
+
+    pub_as_send_to: str = ""
+
+
 class Outbound:
     """The queue of one link.
 
@@ -48,8 +60,7 @@ class Outbound:
 
     def __init__(self, *, max_messages: int, max_bytes: int, answer_timeout: float) -> None:
         self.pipelined = False
-        #: The peer, if it is the program that must not be sent a PUB.
-        self.pub_as_send_to = ""
+        self.habits = Habits()
         self.open = False
         self._max_messages = max_messages
         self._max_bytes = max_bytes
@@ -186,8 +197,8 @@ class Outbound:
     def _next_message(self) -> Outgoing:
         message, line = self._messages.popleft()
         self._bytes -= len(line)
-        if self.pub_as_send_to and isinstance(message, Pub):
-            message = _as_send(message, self.pub_as_send_to)
+        if self.habits.pub_as_send_to and isinstance(message, Pub):
+            message = _as_send(message, self.habits.pub_as_send_to)
             line = encode(message)
         return message, line
 

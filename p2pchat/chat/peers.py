@@ -24,6 +24,7 @@ from enum import Enum, auto
 from p2pchat.api import PeerState
 from p2pchat.chat.keepalive import RttStats
 from p2pchat.chat.link import Link
+from p2pchat.chat.outbound import Habits
 from p2pchat.chat.session import Role
 from p2pchat.identity import Address, PeerId, namespace_of
 
@@ -59,6 +60,7 @@ class Peer:
     stale: bool = False
     left: bool = False
     modern: bool | None = None
+    habits: Habits = field(default_factory=Habits)
 
     @property
     def connected(self) -> bool:

@@ -32,7 +32,7 @@ from p2pchat.chat.messages import (
     Send,
     new_id,
 )
-from p2pchat.chat.outbound import Outbound
+from p2pchat.chat.outbound import Habits, Outbound
 from p2pchat.chat.session import Role, Session, State
 from p2pchat.chat.wire import Transport, Wire
 from p2pchat.errors import RemoteProtocolError
@@ -142,8 +142,11 @@ class ChatProtocol(LineOnlyReceiver):
     def queued(self) -> int:
         return len(self._outbound)
 
-    def accept(self) -> None:
+    def accept(self, habits: Habits) -> None:
         self._admitted = True
+        if not self.modern:
+            habits.pub_as_send_to = habits.pub_as_send_to or self._outbound.habits.pub_as_send_to
+            self._outbound.habits = habits
         if self.role is Role.LISTENER:
             self._outbound.pipelined = self.modern
             self._outbound.put_first(self._session.accept())
@@ -335,7 +338,7 @@ class ChatProtocol(LineOnlyReceiver):
     def _learn_from(self, message: Ping | Pong) -> None:
         """Recognise the program that must not be sent a PUB (2.10)."""
         if isinstance(message.timestamp, float) and not self.modern and self.peer is not None:
-            self._outbound.pub_as_send_to = self.peer
+            self._outbound.habits.pub_as_send_to = self.peer
 
     def _drop_rest(self) -> None:
         """Keep no part of a line that nobody will hear."""

@@ -110,7 +110,7 @@ class Switchboard:
 
     def _admit(self, peer: Peer, link: Link) -> None:
         peer.links.append(link)
-        link.accept()
+        link.accept(peer.habits)
         self._listener.link_up(peer, link)
 
     def _dismiss(self, peer: Peer, link: Link, closed: Closed) -> None:

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from p2pchat.chat.link import Closed, Ending, Link, LinkSettings, Talk
 from p2pchat.chat.messages import Send
+from p2pchat.chat.outbound import Habits
 from p2pchat.chat.protocol import ChatProtocol
 from p2pchat.chat.session import Role
 from p2pchat.identity import Address, PeerId
@@ -45,7 +46,7 @@ class Recorder:
         if self.refuses:
             link.refuse(Ending.DUPLICATE, "duplicate")
         else:
-            link.accept()
+            link.accept(Habits())
 
     def established(self, link: Link) -> None:
         self.established_count += 1

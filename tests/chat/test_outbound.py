@@ -200,7 +200,7 @@ class PublicationAsSend(SynchronousTestCase):
         queue = outbound()
         queue.put(Pub("1", "alice@CIC", "#CIC", "hi"))
         queue.put(Pub("2", "alice@CIC", "*", "hi"))
-        queue.pub_as_send_to = "bob@CIC"
+        queue.habits.pub_as_send_to = "bob@CIC"
         self.assertEqual(
             taken(queue, 0.0) + taken(queue, 1.0),
             [
@@ -211,7 +211,7 @@ class PublicationAsSend(SynchronousTestCase):
 
     def test_the_bytes_written_are_those_of_the_send(self) -> None:
         queue = outbound()
-        queue.pub_as_send_to = "bob@CIC"
+        queue.habits.pub_as_send_to = "bob@CIC"
         queue.put(Pub("1", "alice@CIC", "*", "hi"))
         ((message, data),) = queue.take(0.0)
         self.assertEqual(data, encode(message))

@@ -48,6 +48,41 @@ class FloatTimestamps(ChatCase):
         self.alice.chat.publish("*", "early")
         self.assertEqual(self.published(link), [self.as_send("[*] early")])
 
+    def comes_back_slow(self, link: ScriptedLink, **introduction: str) -> ScriptedLink:
+        """Let the peer's link end, and another one come whose PING is not answered in time."""
+        link.close()
+        self.run_for(0.5)
+        self.odd.introduction.update(introduction)
+        second = self.odd.dial(self.alice.address)
+        second.answers.discard("PING")
+        self.run_for(0.5)
+        self.alice.chat.publish("*", "again")
+        self.run_for(8)
+        return second
+
+    def test_rule_10_it_is_known_on_its_next_link_however_slow_that_is(self) -> None:
+        second = self.comes_back_slow(self.dialled_by(self.alice, self.odd))
+        self.assertEqual(self.published(second), [self.as_send("[*] again")])
+
+    def test_rule_10_what_one_link_tells_counts_on_the_other_one_too(self) -> None:
+        self.odd.timestamp = "2025-01-01T12:00:00Z"
+        self.odd.answers.discard("PING")
+        self.alice.discovers(self.odd)
+        self.alice.chat.reconnect()
+        first = self.dialled_by(self.alice, self.odd)
+        second = self.odd.links[1]
+        self.assertEqual(len(self.alice.chat.link_infos()), 2)
+        second.send(type="ACK", msg_id="unknown")  # the one to write to (2.8)
+        self.run_for(0.1)
+        self.alice.chat.publish("*", "all")
+        first.send(type="PING", msg_id="1", timestamp=1735732800.5)
+        self.run_for(8)
+        self.assertEqual(self.published(second), [self.as_send("[*] all")])
+
+    def test_rule_10_a_program_of_our_own_kind_in_its_place_gets_publications(self) -> None:
+        second = self.comes_back_slow(self.dialled_by(self.alice, self.odd), agent="p2pchat/9")
+        self.assertEqual((len(second.got("SEND")), len(second.got("PUB"))), (0, 1))
+
     def test_rule_10_on_a_link_that_we_dialled_too(self) -> None:
         self.dial(self.alice, self.odd)
         self.alice.chat.publish("*", "all")

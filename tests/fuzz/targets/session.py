@@ -7,6 +7,7 @@ the same in any pieces, what is kept is bounded, and the link ends once, soon, w
 
 from p2pchat.chat.codec import MAX_LINE
 from p2pchat.chat.link import Ending, Link
+from p2pchat.chat.outbound import Habits
 from p2pchat.chat.protocol import ChatProtocol
 from p2pchat.chat.session import Role
 from p2pchat.chat.wire import MAX_REPLIES
@@ -44,7 +45,7 @@ class Decider(Recorder):
             if link.ended:
                 continue
             if not self.refuses:
-                link.accept()
+                link.accept(Habits())
             elif link.role is Role.LISTENER:
                 link.refuse(Ending.DUPLICATE, "duplicate")
             else:
