@@ -11,8 +11,8 @@ from twisted.internet.protocol import ServerFactory
 from p2pchat.errors import StartError
 from p2pchat.identity import Address
 
-#: Connections of whoever collects figures that may wait to be accepted.
-METRICS_BACKLOG = 16
+#: Connections for figures that may wait to be accepted; one beyond that tries again in a second.
+METRICS_BACKLOG = 128
 
 
 class SocketReactor(IReactorSocket, IReactorTime):

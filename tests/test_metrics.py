@@ -16,8 +16,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat import __version__
 from p2pchat.counts import Histogram
+from p2pchat.metrics.bounded import MAX_CONNECTIONS, REQUEST_TIME
 from p2pchat.metrics.families import counters, gauge, gauges, histogram
-from p2pchat.metrics.http import MAX_CONNECTIONS, BoundedSite, make_site
+from p2pchat.metrics.http import make_site
 from p2pchat.metrics.lateness import INTERVAL, WINDOW, Lateness
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
@@ -106,7 +107,7 @@ class PageTests(SynchronousTestCase):
             histogram("p2pchat_takes_seconds", "Takes.", counted),
         )
         self.clock = Clock()
-        self.site = BoundedSite(make_site(self.clock, self.source))
+        self.site = make_site(self.clock, self.source)
         self.site.doStart()
         self.addCleanup(self.site.doStop)
 
@@ -140,7 +141,7 @@ class PageTests(SynchronousTestCase):
         ):
             self.connect()
             self.protocol.dataReceived(b"POST /metrics HTTP/1.1\r\n" + head + b"\r\n\r\n" + part)
-            (request,) = self.protocol.wrappedProtocol._channel.requests
+            (request,) = self.protocol.wrappedProtocol.requests
             self.assertEqual(request.content.tell(), 0)
             request.content.close()
 
@@ -186,7 +187,67 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_connections_are_bounded_and_end_with_the_site(self) -> None:
-        transports = [self.connect() for _ in range(MAX_CONNECTIONS)]
+        transports = [self.asking() for _ in range(MAX_CONNECTIONS)]
         self.assertIsNone(self.connect())
         self.site.stopFactory()
-        self.assertTrue(all(one is not None and one.disconnecting for one in transports))
+        self.assertTrue(all(one.disconnecting for one in transports))
+
+    def test_whoever_has_not_asked_for_longest_makes_room(self) -> None:
+        asking = self.asking()
+        silent = [self.silent() for _ in range(MAX_CONNECTIONS - 1)]
+        self.source.ready.callback(None)
+        self.assertIn(b"200 OK", self.get("/metrics")[0])
+        self.assertIn(b"200 OK", self.get("/metrics")[0])
+        self.assertEqual(
+            [one.disconnecting for one in silent], [True, True] + [False] * (len(silent) - 2)
+        )
+        self.assertIn(b"200 OK", asking.value())
+
+    def test_a_request_has_its_time_however_it_drips(self) -> None:
+        transport = self.silent()
+        self.drip(b"GET /metrics HTTP/1.1\r\nX: ", REQUEST_TIME - 1)
+        self.assertFalse(transport.disconnecting)
+        self.drip(b"y", 1)
+        self.assertTrue(transport.disconnecting)
+
+    def test_a_body_that_drips_has_no_time_of_its_own(self) -> None:
+        transport = self.silent()
+        self.protocol.dataReceived(b"POST /metrics HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+        self.drip(b"", REQUEST_TIME)
+        self.assertTrue(transport.disconnecting)
+
+    def test_an_answer_that_nobody_takes_has_no_time_of_its_own(self) -> None:
+        transport = self.asking()
+        self.source.ready.callback(None)
+        self.clock.advance(REQUEST_TIME)
+        self.assertTrue(transport.disconnected)
+
+    def test_a_connection_is_for_one_request(self) -> None:
+        self.source.ready.callback(None)
+        transport = self.silent()
+        self.protocol.dataReceived(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+        self.assertTrue(transport.disconnecting)
+        self.assertEqual(transport.value().count(b"200 OK"), 1)
+        self.assertIn(b"Connection: close\r\n", transport.value())
+
+    def test_a_connection_that_is_gone_leaves_no_timer(self) -> None:
+        before = self.clock.getDelayedCalls()
+        self.silent()
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.clock.getDelayedCalls(), before)
+
+    def silent(self) -> StringTransport:
+        transport = self.connect()
+        assert transport is not None
+        return transport
+
+    def asking(self) -> StringTransport:
+        transport = self.silent()
+        self.protocol.dataReceived(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        return transport
+
+    def drip(self, said: bytes, seconds: int) -> None:
+        """Say a byte a second, then always the same one."""
+        for at in range(seconds):
+            self.protocol.dataReceived(said[at : at + 1] or b"y")
+            self.clock.advance(1)

@@ -12,26 +12,18 @@ from prometheus_client.core import InfoMetricFamily
 from prometheus_client.exposition import choose_encoder
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.logger import Logger
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.pages import notFound
 from twisted.web.resource import IResource, Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.web.server import NOT_DONE_YET, Request
 
 from p2pchat import __version__
+from p2pchat.metrics.bounded import BoundedSite
 from p2pchat.metrics.families import Metric, Source
 from p2pchat.metrics.lateness import Lateness
 from p2pchat.ports import Opener, place_of
-
-#: Connections at a time: whoever collects figures needs one.
-MAX_CONNECTIONS = 16
-
-#: Seconds that a connection may be silent.
-IDLE_TIME = 30
-
 
 _VERSION = InfoMetricFamily("p2pchat", "The version.", value={"version": __version__})
 
@@ -53,7 +45,7 @@ class MetricsServer(Service):
     def startService(self) -> None:
         Service.startService(self)
         self._lateness.start()
-        self._port = self._open_port(BoundedSite(make_site(self._clock, self._source)))
+        self._port = self._open_port(make_site(self._clock, self._source))
         place = str(place_of(self._port))
         self.log.info("[Metrics] http://{place}/metrics", place=place)
 
@@ -64,13 +56,11 @@ class MetricsServer(Service):
         return maybeDeferred(port.stopListening if port is not None else _nothing)
 
 
-def make_site(clock: IReactorTime, source: Source) -> Site:
+def make_site(clock: IReactorTime, source: Source) -> BoundedSite:
     """Make the factory that serves a source's figures at /metrics, and nothing elsewhere."""
     root = _Root()
     root.putChild(b"metrics", MetricsPage(source))
-    site = _QuietSite(root, requestFactory=_Bodiless, reactor=clock, timeout=IDLE_TIME)
-    site.noisy = False
-    return site
+    return BoundedSite(clock, root)
 
 
 class MetricsPage(Resource):
@@ -123,43 +113,6 @@ class _Families:
 
     def collect(self) -> Iterable[Metric]:
         return self._families
-
-
-class _Bodiless(Request):
-    """A request whose body nobody keeps: Twisted's goes to the disk, however long it is."""
-
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  Request's name
-        pass
-
-
-class _QuietSite(Site):
-    """A site that does not log who asks: that is the same program, every few seconds."""
-
-    def log(self, request: object) -> None:
-        pass
-
-
-class BoundedSite(ServerFactory):
-    """Turns connections to a site away beyond a number at a time, and drops all when it ends."""
-
-    noisy = False
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._connections: WrappingFactory[ProtocolWrapper] = WrappingFactory(site)
-
-    def buildProtocol(self, addr: IAddress | None) -> ProtocolWrapper | None:
-        if len(self._connections.protocols) >= MAX_CONNECTIONS:
-            return None
-        return self._connections.buildProtocol(addr)
-
-    def startFactory(self) -> None:  # noqa: N802  Factory's name
-        self._site.doStart()
-
-    def stopFactory(self) -> None:  # noqa: N802  Factory's name
-        for connection in list(self._connections.protocols):
-            connection.abortConnection()
-        self._site.doStop()
 
 
 def _nothing() -> None:

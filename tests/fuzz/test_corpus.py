@@ -18,7 +18,7 @@ from p2pchat.archive.disk import FileStorage
 from p2pchat.archive.incoming import Incoming
 from p2pchat.archive.protocol import ArchiveProtocol
 from p2pchat.chat.protocol import ChatProtocol
-from p2pchat.metrics import http
+from p2pchat.metrics import bounded
 from p2pchat.metrics.http import MetricsPage
 from p2pchat.rendezvous import answering, answers, proxied, redis_registry
 from p2pchat.rendezvous.connection import RendezvousProtocol
@@ -127,7 +127,7 @@ class PlantedTests(SynchronousTestCase):
             ("session", patch.object(ChatProtocol, "MAX_LENGTH", 1 << 30)),
             ("rendezvous-server", deaf_to_its_bound(RendezvousProtocol)),
             ("rendezvous-proxied", patch.object(proxied, "read_header", return_value=None)),
-            ("metrics-http", patch.object(http, "_Bodiless", Request)),
+            ("metrics-http", patch.object(bounded, "_Bodiless", Request)),
             ("console-lines", patch.object(LineSplitter, "_grow", growing)),
             ("store-salvage", patch.object(queries, "peers", lambda db: iter([("x",)] * 30_000))),
             ("redis-replies", patch.object(RedisLimiter, "_note", noting_all)),

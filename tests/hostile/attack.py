@@ -36,6 +36,9 @@ class Attack:
     #: Whether the node takes part in the archive, which then has a thousand chats.
     archive: ClassVar[bool] = False
 
+    #: Whether the node serves figures.
+    metrics: ClassVar[bool] = False
+
     #: Whether it is in a terminal, and not driven by JSON.
     terminal: ClassVar[bool] = False
 

@@ -112,7 +112,7 @@ def scene(
     """Start the node that an attack is for; it is ended in any case."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="p2pchat-")))
-        target = Target(free_port(), free_port(), free_port())
+        target = Target(free_port(), free_port(), free_port(), free_port())
         options = [*_options(attack, target), "--data-dir", str(home / "data")]
         (home / "config.json").write_text(json.dumps(attack.config))
         if attack.archive:
@@ -128,6 +128,7 @@ def scene(
 def _options(attack: type[Attack], target: Target) -> list[str]:
     options = ["--name", NAME, "--bind", HERE, "--port", str(target.chat)]
     options += ["--rendezvous", f"{HERE}:{target.rendezvous}"]
+    options += ["--metrics", str(target.metrics)] if attack.metrics else []
     if attack.archive:
         return [*options, "--archive-port", str(target.archive), "--archive-bind", ARCHIVE_HOST]
     return [*options, "--no-archive"]

@@ -19,6 +19,7 @@ class Target:
     chat: int
     rendezvous: int
     archive: int
+    metrics: int
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from p2pchat.metrics.families import gauge
-from p2pchat.metrics.http import BoundedSite, make_site
+from p2pchat.metrics.http import make_site
 from tests.fuzz.cuts import pieces
 from tests.fuzz.watch import no_failures_logged
 
@@ -58,13 +58,13 @@ def _check_nothing_kept(channel: HTTPChannel) -> None:
 def _statuses(reads: list[bytes]) -> list[bytes]:
     """Return the first lines of what is answered."""
     clock, transport = Clock(), StringTransport()
-    site = BoundedSite(make_site(clock, Figures()))
+    site = make_site(clock, Figures())
     protocol = site.buildProtocol(None)
     protocol.makeConnection(transport)
     for read in reads:
         if read and not transport.disconnecting:
             protocol.dataReceived(read)
-            _check_nothing_kept(protocol.wrappedProtocol._channel)
+            _check_nothing_kept(protocol.wrappedProtocol)
     answer = transport.value()
     protocol.connectionLost(Failure(ConnectionDone()))
     clock.advance(60)

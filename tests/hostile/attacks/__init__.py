@@ -6,6 +6,7 @@ from tests.hostile.attacks.connections import (
     ConnectionFlood,
     DripsOnArchive,
     DripsOnChat,
+    DripsOnMetrics,
     DripsOnRendezvous,
 )
 from tests.hostile.attacks.deaf import DeafToArchive, DeafToPublications
@@ -21,6 +22,7 @@ ATTACKS: dict[str, type[Attack]] = {
         DripsOnChat,
         DripsOnArchive,
         DripsOnRendezvous,
+        DripsOnMetrics,
         DeafToPublications,
         DeafToArchive,
         BogusPeers,

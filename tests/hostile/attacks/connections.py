@@ -1,12 +1,14 @@
 """Connections for their own sake: too many of them, and such as say a byte now and then."""
 
 import time
+from contextlib import suppress
 from itertools import count
 from typing import Any, ClassVar
+from urllib.request import urlopen
 
 from tests.hostile.attack import Attack, hello
 from tests.hostile.crowd import Member
-from tests.hostile.target import ARCHIVE_HOST
+from tests.hostile.target import ARCHIVE_HOST, Tally
 from tests.integration.archive_chain import grown, response
 from tests.integration.programs import HERE
 
@@ -95,6 +97,39 @@ class DripsOnRendezvous(_Drips):
 
     def place(self) -> tuple[str, int]:
         return HERE, self.target.rendezvous
+
+
+class DripsOnMetrics(_Drips):
+    """On the port for figures, 60 of them, while figures are asked for as Prometheus would."""
+
+    name = "drips-metrics"
+    crowd_size = 60
+    metrics = True
+    said = b"GET /metrics HTTP/1.1\r\nHost: drip\r\nX-Drip:"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._page = f"http://{HERE}:{self.target.metrics}/metrics"
+        self._asked = self._read = 0
+
+    def place(self) -> tuple[str, int]:
+        return HERE, self.target.metrics
+
+    def step(self) -> None:
+        super().step()
+        self._asked += 1
+        with suppress(OSError), urlopen(self._page, timeout=5) as page:
+            self._read += b"p2pchat_info" in page.read()
+
+    def finish(self) -> None:
+        self.tally.remarks.append(f"{self._read} of {self._asked} pages of figures are read")
+        super().finish()
+
+    @classmethod
+    def verdict(cls, node: Any, tally: Tally) -> list[str]:
+        (remark,) = tally.remarks
+        read, _, asked, *_ = remark.split()
+        return [] if int(read) == int(asked) > 0 else [f"only {remark}"]
 
 
 class DripsOnArchive(_Drips):
