@@ -185,6 +185,7 @@ class ChatProtocol(LineOnlyReceiver):
         if not self._admitted:
             self._talk.clear()
             self._wire.resume("decision")
+        self._turn_away_unheard(reason)
         self._part(self._session.leave(new_id(self._settings.rng), reason))
 
     def hold_open(self) -> None:
@@ -390,18 +391,22 @@ class ChatProtocol(LineOnlyReceiver):
         if self._session.state is State.LEFT:
             return
         self.closed = self.closed or Closed(ending, reason)
-        if self._session.state is State.AWAIT_HELLO:
-            self._outbound.put_first(HelloReject(reason, self._session.me))
+        self._turn_away_unheard(reason)
         if self._session.state is not State.LEAVING:
-            self._last_words.append(self._session.leave(new_id(self._settings.rng), reason))
+            last = self._session.leave(new_id(self._settings.rng), reason)
+            self._last_words += [last] if last is not None else []
         self._session.close()
         self._wire.pause("broken")
         self._say_last_words()
 
-    def _part(self, last: Bye | ByeOk) -> None:
+    def _turn_away_unheard(self, reason: str) -> None:
+        if self._session.state is State.AWAIT_HELLO:
+            self._outbound.put_first(HelloReject(reason, self._session.me))
+
+    def _part(self, last: Bye | ByeOk | None) -> None:
         """Say the last word, when what the peer said is stored or LEAVE_TIMEOUT is over."""
         self._outbound.drop_messages()
-        self._last_words.append(last)
+        self._last_words += [last] if last is not None else []
         if self._parted or not self._held:
             self._say_last_words()
         elif len(self._last_words) == 1:

@@ -16,7 +16,8 @@ LEFT               anything, unheard       LEFT
 
 Talk is PING, PONG, SEND, ACK, PUB and RELAY. A stray BYE_OK, a repeated HELLO_OK and any type that
 we do not know are harmless and unheard once the other side has said HELLO. leave() leads from
-anywhere to LEAVING. Everything else is a RemoteProtocolError.
+anywhere to LEAVING; to LEFT if there is nobody to say BYE to, since we do not know who is there.
+Everything else is a RemoteProtocolError.
 """
 
 from collections.abc import Callable
@@ -120,6 +121,8 @@ class Session:
         self.expected = expected
         self.agent = agent
         self.peer: PeerId | None = None
+        #: Who is there, as far as that can be told: whom we meant to reach, or who was turned away.
+        self._there = expected
         self.peer_agent = ""
         self.peer_archive: ArchiveOffer | None = None
         self.state = State.AWAIT_HELLO_OK if role is Role.DIALLER else State.AWAIT_HELLO
@@ -164,16 +167,16 @@ class Session:
         archive = encode_offer(self._offer() if self.modern else None)
         return HelloOk(self.me, features=FEATURES, agent=self.agent, archive=archive)
 
-    def leave(self, msg_id: str, reason: str) -> Bye:
-        """Begin to leave; return the BYE to send."""
+    def leave(self, msg_id: str, reason: str) -> Bye | None:
+        """Begin to leave; return the BYE to send, None if it could be addressed to nobody."""
         if self.state in (State.LEAVING, State.LEFT):
             raise LocalProtocolError(f"cannot leave in {self.state.name}")
-        self._move(State.LEAVING)
-        return Bye(msg_id, self.me, self.peer or "", reason)
+        self._move(State.LEAVING if self._there else State.LEFT)
+        return Bye(msg_id, self.me, self._there, reason) if self._there else None
 
     def leave_answer(self, bye: Bye) -> ByeOk:
         """Return the answer to a BYE; never sent unasked (2.9)."""
-        return ByeOk(bye.msg_id, self.me, self.peer or "")
+        return ByeOk(bye.msg_id, self.me, self._there or "")
 
     def close(self) -> None:
         """Hear nothing more: the transport is closing or gone."""
@@ -196,6 +199,7 @@ class Session:
             peer = parse_peer_id(message.peer_id)
         except ValueError as error:
             raise RemoteProtocolError(f"peer_id {shown!r} {error}") from error
+        self._there = peer
         if peer == self.me:
             raise RemoteProtocolError(f"{shown} is our own name")
         if self.expected is not None and peer != self.expected:

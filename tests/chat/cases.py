@@ -1,8 +1,8 @@
 """The base of tests with whole chat services: it makes nodes and peers, and checks what must hold.
 
 Whatever a test does, at its end every node leaves, and then: no timer is left, each delivery went
-one of the ways there are, peers came and went in turns, and no legacy peer got two lines at once
-(2.2).
+one of the ways there are, peers came and went in turns, no legacy peer got two lines at once
+(2.2), and each goodbye was to somebody (2.9).
 """
 
 import itertools
@@ -209,6 +209,7 @@ class ChatCase(SynchronousTestCase):
             self._check_deliveries(node)
             self._check_presence(node)
         self._check_pacing()
+        self._check_goodbyes()
 
     def _check_deliveries(self, node: ChatNode) -> None:
         steps: dict[str, list[str]] = {}
@@ -231,6 +232,11 @@ class ChatCase(SynchronousTestCase):
             for link in peer.links:
                 if "agent" not in peer.introduction and link.transport is not None:
                     self._check_one_line_a_segment(link)
+
+    def _check_goodbyes(self) -> None:
+        for link in (link for peer in self.peers for link in peer.links if link.transport):
+            for bye in (*link.got("BYE"), *link.got("BYE_OK")):
+                self.assertRegex(bye["dst"], ".@.", "a goodbye to nobody (2.9)")
 
     def _check_one_line_a_segment(self, link: ScriptedLink) -> None:
         segments = link.node_end.written

@@ -12,7 +12,7 @@ from p2pchat.chat.messages import Send
 from p2pchat.chat.protocol import LEAVE_TIMEOUT, MAX_BAD_LINES
 from p2pchat.chat.session import Role
 from p2pchat.chat.wire import HANG_UP_TIMEOUT
-from tests.chat.bare import Bare, hello, hello_ok, talking
+from tests.chat.bare import ME, Bare, hello, hello_ok, talking
 
 
 def send(msg_id: str, **fields: object) -> dict[str, object]:
@@ -84,7 +84,7 @@ class Length(SynchronousTestCase):
 
     def test_who_broke_the_protocol_is_read_no_further(self) -> None:
         bare = Bare()
-        bare.reads(b"x" * (MAX_LINE + 1))
+        bare.receives(hello(ME))
         self.assertFalse(bare.socket.reading)
         self.assertFalse(bare.socket.disconnecting, "its BYE still waits for a segment of its own")
 

@@ -49,6 +49,28 @@ class Goodbye(ChatCase):
         self.run_for(0.1)
         self.assertEqual([link.types[-1] for link in links], ["BYE"] * 3)
 
+    def test_rule_09_who_said_nothing_yet_gets_no_bye_but_is_told(self) -> None:
+        link = self.bob.dial(self.alice.address, hello=False)
+        self.run_for(0.1)
+        self.alice.leaves()
+        self.run_for(0.1)
+        self.assertEqual([line.message["reason"] for line in link.lines], ["leaving"])
+        self.assertEqual(link.types, ["HELLO_REJECT"])
+        self.assertIsNotNone(link.lost)
+
+    def test_rule_09_who_was_dialled_and_has_not_answered_gets_a_bye(self) -> None:
+        self.bob.answers.discard("HELLO")
+        link = self.up()
+        self.alice.leaves()
+        self.run_for(0.1)
+        self.assertEqual([bye["dst"] for bye in link.got("BYE")], ["bob@CIC"])
+
+    def test_rule_09_who_is_turned_away_is_said_bye_to_by_the_name_it_gave(self) -> None:
+        eve = self.legacy("eve")
+        eve.introduction["peer_id"] = "alice@CIC"
+        link = self.dialled_by(self.alice, eve)
+        self.assertEqual([bye["dst"] for bye in link.got("BYE")], ["alice@CIC"])
+
     def test_rule_09_messages_heard_while_we_leave_are_shown(self) -> None:
         link = self.up()
         link.answers.discard("BYE")

@@ -57,12 +57,15 @@ class SessionModel(RuleBasedStateMachine):
         self.session = Session(ME, role, agent="p2pchat/1", expected=self.expected)
         self.state = "AWAIT_HELLO_OK" if role is Role.DIALLER else "AWAIT_HELLO"
         self.peer: str | None = None
+        self.named: str | None = None
 
     @rule(message=said)
     def hears(self, message: Message) -> None:
         kind = str(message.__struct_config__.tag)
         following = TABLE.get((self.state, "talk" if kind in TALK else kind))
         introduces = following is not None and isinstance(message, Hello | HelloOk)
+        if introduces and self.is_name(message.peer_id):
+            self.named = message.peer_id
         if introduces and not self.believable(message.peer_id):
             self.refuses(message)
         elif following is not None:
@@ -74,12 +77,15 @@ class SessionModel(RuleBasedStateMachine):
         else:
             self.refuses(message)
 
-    def believable(self, peer_id: str) -> bool:
+    def is_name(self, peer_id: str) -> bool:
         try:
             parse_peer_id(peer_id)
         except ValueError:
             return False
-        return peer_id != ME and self.expected in (None, peer_id)
+        return True
+
+    def believable(self, peer_id: str) -> bool:
+        return self.is_name(peer_id) and peer_id != ME and self.expected in (None, peer_id)
 
     def refuses(self, message: Message) -> None:
         try:
@@ -93,10 +99,11 @@ class SessionModel(RuleBasedStateMachine):
         try:
             message = self.session.receive(line)
         except RemoteProtocolError:
+            self.named = self.session._there  # it may have been a name in the wrong place
             return
         if message is not None:  # the junk was a message after all
             self.state = self.session.state.name
-            self.peer = self.session.peer
+            self.peer = self.named = self.session.peer
 
     @rule()
     def accepts(self) -> None:
@@ -117,8 +124,9 @@ class SessionModel(RuleBasedStateMachine):
             assert self.state in ("LEAVING", "LEFT")
         else:
             assert self.state not in ("LEAVING", "LEFT")
-            assert bye.dst == (self.peer or "")
-            self.state = "LEAVING"
+            there = self.named or self.expected
+            assert (bye.dst if bye is not None else None) == there
+            self.state = "LEAVING" if there else "LEFT"
 
     @precondition(lambda self: self.state in ("LEAVING", "LEFT"))
     @rule()
