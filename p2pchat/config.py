@@ -168,7 +168,7 @@ def parse_server(text: str, place: str) -> Address:
 
 def parse_number(text: str, option: str) -> int | float:
     """Read a number of the command line; ConfigError names the option if it is none."""
-    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text, re.ASCII):
+    if not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,9})?", text, re.ASCII):
         raise ConfigError(f"{option}: expected a number, got {text!r:.100}")
     return float(text) if "." in text else int(text)
 

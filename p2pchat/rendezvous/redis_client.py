@@ -25,6 +25,9 @@ HANG_TIME = 3.0
 RETRY_TIME = 0.25
 MAX_RETRY_TIME = 2
 
+#: What is said of a Redis whose connection was given up.
+SILENT = "it does not answer"
+
 
 class RedisAwayError(P2PChatError):
     """Redis cannot be reached, did not answer in time, or refused; trying again later may help."""
@@ -120,7 +123,11 @@ class RedisClient:
             return
         self._wire = None
         ping = wire.execute_command(b"PING").addTimeout(HANG_TIME, self._reactor)
-        ping.addCallbacks(lambda _: self.ready(wire), lambda _: wire.transport.abortConnection())
+        ping.addCallbacks(lambda _: self.ready(wire), lambda _: self._give_up(wire))
+
+    def _give_up(self, wire: Wire) -> None:
+        if self._factory is not None:
+            self._factory.give_up(wire, SILENT)
 
     def _failed(self, script: bytes, error: Exception) -> None:
         if self._library.is_refusal(error):
@@ -179,6 +186,11 @@ class _Factory(ReconnectingClientFactory):
         self._lost(connector, unused_reason)
         ReconnectingClientFactory.clientConnectionLost(self, connector, unused_reason)
 
+    def give_up(self, wire: Wire, why: str) -> None:
+        """End a connection that is of no use, and tell this reason for it."""
+        self._why = why
+        wire.transport.abortConnection()
+
     def end(self) -> "Deferred[None]":
         """Connect no more; fires when the connection is gone."""
         self.stopTrying()
@@ -204,8 +216,7 @@ class _Factory(ReconnectingClientFactory):
             self._client.ready(wire)
 
     def _unusable(self, wire: Wire, why: Failure) -> None:
-        self._why = "it does not answer" if why.check(TimeoutError) else why.getErrorMessage()
-        wire.transport.abortConnection()
+        self.give_up(wire, SILENT if why.check(TimeoutError) else why.getErrorMessage())
 
     def _lost(self, connector: IConnector, reason: Failure) -> None:
         self._client.lost(self._why or reason.getErrorMessage())

@@ -54,7 +54,8 @@ class StandaloneServer(Service):
     async def _open(self) -> None:
         await self._server.registry.open()
         census = await self._server.registry.census()
-        self._accept(f"{sum(census.values())} registrations")
+        count = sum(census.values())
+        self._accept(f"{count} registration{'' if count == 1 else 's'}")
 
     def _accept(self, content: str) -> None:
         self._port = self._open_port(self._factory)

@@ -156,6 +156,7 @@ class AwayTests(RedisCase):
         server.pause()
         await self.away(client)
         await self.until(lambda: self.notices)
+        self.assertIn("is away: it does not answer", self.notices[0][1])
         # it goes on taking connections, which are no good
         await deferLater(reactor, REPLY_TIME + 0.5)
         await self.away(client)

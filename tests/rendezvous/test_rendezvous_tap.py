@@ -138,7 +138,7 @@ class OptionTests(SynchronousTestCase):
             ("--port", "65536", "expected int <= 65535"),
             ("--port", "80.5", "expected int, got float"),
             ("--rate-limit", "0", "expected int >= 1"),
-            ("--rate-window", "-1", "expected a number, got '-1'"),
+            ("--rate-window", "-1", "expected float > 0.0"),
             ("--read-deadline", "nan", "expected a number, got 'nan'"),
             ("--block-time", "100000", "expected float <= 86400.0"),
             ("--line-limit", "5", "expected int >= 256"),

@@ -77,7 +77,7 @@ class StartTests(StandaloneTestCase):
         self.assertFalse(self.listening())
         self.registry.opened.callback(None)
         self.assertTrue(self.listening())
-        self.assertIn("; memory has 1 registrations", self.lines[-1])
+        self.assertRegex(self.lines[-1], r"; memory has 1 registration\b")
 
     def test_without_a_registry_it_says_so_and_answers(self):
         self.service.startService()
