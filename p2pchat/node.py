@@ -1,5 +1,6 @@
 """The node: joins chat, rendezvous and archive, and is what front ends talk to (NodeApi)."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from random import Random
@@ -86,6 +87,8 @@ class Node(MultiService):
         self._stop = stop
         self._any_port = any_port
         self._started = 0.0
+        #: Publications of ours that were `sent` to somebody, and that `failed`: nobody was there.
+        self.published: Counter[str] = Counter()
         self._listeners: list[Listener] = []
         self._rendezvous: list[RendezvousService] = []
         self._directory = Directory(
@@ -337,7 +340,9 @@ class Node(MultiService):
     def publish(self, target: str, text: str) -> tuple[str, int]:
         if target != "*" and not (target.startswith("#") and is_name(target[1:])):
             raise RequestError(f"{visible(target)!r} is neither * nor #namespace")
-        return self._chat.publish(target, text)
+        msg_id, count = self._chat.publish(target, text)
+        self.published["sent" if count else "failed"] += 1
+        return msg_id, count
 
     def reconnect(self) -> int:
         return self._chat.reconnect()

@@ -36,11 +36,18 @@ class NodeTests(SynchronousTestCase):
             limit_seconds=30,
         )
         theirs, ours = self.gather(1), self.gather(0)
+        self.assertEqual(ours["p2pchat_messages_total", ("pub", "sent")], 1)
         self.assertEqual(theirs["p2pchat_messages_total", ("send", "received")], 1)
         self.assertEqual(theirs["p2pchat_messages_total", ("pub", "received")], 1)
         for result in ("queued", "sent", "delivered"):
             self.assertEqual(ours["p2pchat_messages_total", ("send", result)], 1, result)
         self.assertNotIn(("p2pchat_messages_total", ("send", "failed")), ours)
+
+    def test_a_publication_that_nobody_is_there_for_is_told_apart(self) -> None:
+        self.nodes[0].running.publish("#nobody", "hello?")
+        found = self.gather(0)
+        self.assertEqual(found["p2pchat_messages_total", ("pub", "failed")], 1)
+        self.assertNotIn(("p2pchat_messages_total", ("pub", "sent")), found)
 
     def test_links_and_what_waits_for_who_is_away(self) -> None:
         found = self.gather(0)

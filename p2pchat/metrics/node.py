@@ -1,7 +1,7 @@
 """The figures of a chat node: what its events tell, and what it says of itself when asked."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from p2pchat.api import ArchiveInfo, LinkInfo, RttInfo, Status
@@ -15,6 +15,10 @@ QUANTILES = (0.5, 0.95, 1.0)
 
 class Watched(Protocol):
     """What of a node is asked for its figures: what costs little, however many peers it knows."""
+
+    @property
+    def published(self) -> Mapping[str, int]:
+        """As of Node."""
 
     def subscribe(self, listener: Listener) -> None:
         """As of NodeApi."""
@@ -55,13 +59,14 @@ class NodeMetrics:
             self._messages["send", event.state] += 1
 
     def _counts(self, status: Status) -> list[Metric]:
+        published = {("pub", result): count for result, count in self._node.published.items()}
         registered = sum(server.registered for server in status.rendezvous)
         return [
             counters(
                 "p2pchat_messages",
                 "Messages by kind, received, or of ours and how far they got.",
                 ("kind", "result"),
-                self._messages,
+                {**self._messages, **published},
             ),
             gauge("p2pchat_peers_connected", "Peers with a link.", status.peers),
             gauge("p2pchat_handshakes", "Connections that did not say who.", status.handshakes),
