@@ -30,8 +30,9 @@ class RttInfo(msgspec.Struct, frozen=True):
 class PeerInfo(msgspec.Struct, frozen=True):
     """A peer we know of.
 
-    `addresses` are host:port, best first. `last_seen` is seconds ago that it was last heard of, by
-    a link or by discovery.
+    `address` is where the link is that is written to, None without one. `addresses` are host:port
+    where it was said to listen, best first. `last_seen` is seconds ago that it was last heard of,
+    by a link or by discovery.
     """
 
     peer_id: str
@@ -40,6 +41,7 @@ class PeerInfo(msgspec.Struct, frozen=True):
     modern: bool | None
     last_seen: float
     rtt: RttInfo
+    address: str | None = None
 
 
 class LinkInfo(msgspec.Struct, frozen=True):
@@ -55,13 +57,18 @@ class LinkInfo(msgspec.Struct, frozen=True):
 
 
 class RendezvousInfo(msgspec.Struct, frozen=True):
-    """One rendezvous server: `state` in words; `serving` if it is this very node."""
+    """One rendezvous server: `state` in words; `serving` if it is this very node.
+
+    While it fails, `next_try` is in how many seconds it is tried again; else, and while it is being
+    tried, it is None.
+    """
 
     address: str
     state: str
     registered: bool
     serving: bool
     peers: int
+    next_try: float | None = None
 
 
 class ArchivePeerInfo(msgspec.Struct, frozen=True):

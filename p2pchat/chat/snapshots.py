@@ -22,6 +22,7 @@ def link_infos(peers: Iterable[Peer], now: float) -> list[LinkInfo]:
 
 
 def _peer_info(peer: Peer, dialling: bool, now: float) -> PeerInfo:
+    link = peer.writing_link()
     return PeerInfo(
         peer_id=peer.peer_id,
         state=peer.state(dialling),
@@ -29,6 +30,7 @@ def _peer_info(peer: Peer, dialling: bool, now: float) -> PeerInfo:
         modern=peer.modern,
         last_seen=now - peer.last_seen,
         rtt=peer.rtt.info(),
+        address=str(link.address) if link is not None else None,
     )
 
 

@@ -18,24 +18,24 @@ class Health:
     def __init__(self, server: Address, listener: RendezvousListener) -> None:
         self._server = server
         self._listener = listener
-        self._failing = False
+        self.failing = False
         self.state = "not asked yet"
 
     def failed(self, error: RendezvousError) -> None:
         """It did not do what we asked."""
         self.state = str(error)
-        level = LogLevel.debug if self._failing else LogLevel.warn
+        level = LogLevel.debug if self.failing else LogLevel.warn
         self.log.emit(
             level, "[Discovery] {server} is {state}", server=str(self._server), state=self.state
         )
-        if not self._failing:
-            self._failing = True
+        if not self.failing:
+            self.failing = True
             text = f"Rendezvous server {self._server} is {self.state}; it will be tried again"
             self._listener.notice("warning", text)
 
     def answered(self) -> None:
         """It did what we asked."""
         self.state = "up"
-        if self._failing:
-            self._failing = False
+        if self.failing:
+            self.failing = False
             self._listener.notice("info", f"Rendezvous server {self._server} is back")

@@ -71,6 +71,11 @@ class Presence:
         self.registered = False
         self.peers = 0
 
+    @property
+    def next_round(self) -> float | None:
+        """Seconds until the server is asked again; None while it is being asked."""
+        return self._rounds.pause
+
     def start(self) -> None:
         """Begin with a round now."""
         self._rounds.start()

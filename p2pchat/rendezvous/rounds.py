@@ -37,6 +37,13 @@ class Rounds:
         """Whether the next round may not be brought forward."""
         return self._clock.seconds() < self._rest_until
 
+    @property
+    def pause(self) -> float | None:
+        """Seconds until the next round; None while one is under way and when there is none."""
+        if self._timer is None:
+            return None
+        return max(0.0, self._timer.getTime() - self._clock.seconds())
+
     def start(self) -> None:
         """Begin with a round now."""
         self.running = True

@@ -99,6 +99,7 @@ class RendezvousService(MultiService):
             registered=self._presence.registered,
             serving=self._embedded is not None and self._embedded.serving,
             peers=self._presence.peers,
+            next_try=self._presence.next_round if self._health.failing else None,
         )
 
     def _take_over(self) -> bool:

@@ -224,7 +224,7 @@ def _peer_row(peer: PeerInfo) -> tuple[str, ...]:
     return (
         shown(peer.peer_id),
         peer.state,
-        visible(peer.addresses[0]) if peer.addresses else "-",
+        visible(peer.address or next(iter(peer.addresses), "-")),
         _kind(peer.modern),
         duration(peer.last_seen) + " ago",
         milliseconds(peer.rtt.last),

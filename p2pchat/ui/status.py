@@ -55,7 +55,8 @@ def _rendezvous_line(server: RendezvousInfo) -> str:
     ours = ", served by this node" if server.serving else ""
     registered = "registered" if server.registered else "not registered"
     found = plural(server.peers, "peer")
-    return f"rendezvous {server.address}{ours}: {server.state}, {registered}, {found}"
+    again = "" if server.next_try is None else f", next try in {duration(server.next_try)}"
+    return f"rendezvous {server.address}{ours}: {server.state}{again}, {registered}, {found}"
 
 
 def _glance(info: ArchiveInfo) -> list[str]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from p2pchat.errors import StartError
 from p2pchat.history import KnownPeer
-from p2pchat.identity import PeerId
+from p2pchat.identity import Address, PeerId
 from tests.chat.cases import ChatCase, ChatNode
 
 
@@ -48,9 +48,17 @@ class Snapshots(ChatCase):
         lost_at = self.world.now
         self.run_for(0.5)
         (info,) = node.chat.peer_infos()
-        self.assertEqual(info.addresses, ["10.0.1.1:4000"])
+        self.assertEqual((info.address, info.addresses), (None, ["10.0.1.1:4000"]))
         self.assertEqual((info.modern, info.rtt.count), (False, 1))
         self.assertApproximates(info.last_seen, self.world.now - lost_at, 0.001)
+
+    def test_a_peer_is_where_its_link_is_wherever_else_it_is_said_to_be(self) -> None:
+        node, bob = self.node(), self.legacy()
+        self.dial(node, bob)
+        node.chat.discovered([(bob.peer_id, Address("10.0.9.9", 4000))])
+        (info,) = node.chat.peer_infos()
+        self.assertEqual(info.address, "10.0.1.1:4000")
+        self.assertEqual(info.addresses, ["10.0.9.9:4000", "10.0.1.1:4000"])
 
     def test_what_is_known_of_a_link(self) -> None:
         node, bob = self.node(), self.legacy()

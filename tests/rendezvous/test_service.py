@@ -285,6 +285,17 @@ class TroubleTests(ServiceTestCase):
         self.assertEqual(len(self.heard.notices), 1)
         self.assertIn("down", self.service.info().state)
 
+    def test_it_is_told_when_the_next_try_is_while_it_fails_and_only_then(self):
+        self.service.startService()
+        self.network.settle(0.5)
+        first = self.service.info().next_try
+        self.assertTrue(0 < first <= 0.5 + 1 / 16, first)
+        self.network.settle(20)
+        self.assertGreater(self.service.info().next_try, 0)
+        self.serve(granted(), listing(OURS))
+        self.network.settle(60)
+        self.assertEqual((self.service.info().state, self.service.info().next_try), ("up", None))
+
     def test_every_kind_of_trouble_is_told_once_and_so_is_its_end(self):
         for trouble, word in [
             (None, "down"),

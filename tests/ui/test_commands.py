@@ -175,6 +175,12 @@ class NodeCommandTests(CommandsCase):
         self.assertIn("43.2 ms", reply.lines[4])
         self.assertEqual(reply.data, self.node.known)
 
+    def test_a_connected_peer_is_shown_where_its_link_is(self) -> None:
+        bob = msgspec.structs.replace(peer("bob@CIC"), address="192.0.2.7:4002")
+        self.node.known = [bob, peer("dave@CIC", "stale"), peer("eve@CIC")]
+        addresses = [line.split()[2] for line in self.run_line("/peers").lines[1:]]
+        self.assertEqual(addresses, ["192.0.2.7:4002", "127.0.0.1:4001", "127.0.0.1:4001"])
+
     def test_peers_of_a_namespace(self) -> None:
         self.assertEqual([one.peer_id for one in self.run_line("/peers #LAB").data], ["carol@LAB"])
         reply = self.run_line("/peers #none")

@@ -39,6 +39,18 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual([line for line in found if line in without], without)
         return [line for line in found if line not in without]
 
+    def test_a_server_that_fails_is_told_when_it_is_tried_again(self) -> None:
+        up = STATUS.rendezvous[0]
+        down = replace(up, address="192.0.2.7:8080", state="silent", serving=False, next_try=12.4)
+        lines = status_lines(replace(STATUS, rendezvous=[up, down]))
+        self.assertEqual(
+            [line for line in lines if line.startswith("rendezvous")],
+            [
+                "rendezvous 127.0.0.1:8080, served by this node: answers, registered, 3 peers",
+                "rendezvous 192.0.2.7:8080: silent, next try in 12 s, registered, 3 peers",
+            ],
+        )
+
     def test_an_archive_is_one_line(self) -> None:
         self.assertEqual(
             self.archive_part(archive_info(height=1, peers=PEERS[:1], port=0)),
