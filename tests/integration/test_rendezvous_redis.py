@@ -10,6 +10,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.integration.cases import NetworkCase
+from tests.integration.nodes import Node
 from tests.integration.programs import HERE, end, environment, free_port, twistd
 from tests.integration.waiting import PATIENCE, wait_until
 from tests.rendezvous.redis_server import RedisServer
@@ -45,7 +47,7 @@ class Server:
 
     def names(self) -> list[str]:
         """Return who is found, as long as anybody may be."""
-        return [peer["name"] for peer in self.ask(DISCOVER)["peers"]]
+        return [peer["name"] for peer in self.ask(DISCOVER).get("peers", [])]
 
     def listens(self) -> bool:
         try:
@@ -57,6 +59,50 @@ class Server:
     def close(self) -> None:
         end(self.process)
         self._log.close()
+
+
+#: Seconds between two questions of a node here, and in which a server is back with its Redis.
+INTERVAL, RECOVERY = 2, 5
+
+
+class LostRegistrationsTests(NetworkCase):
+    """Redis is killed and comes back with nothing: nodes register again when they ask next."""
+
+    def test_all_are_found_again_within_the_nodes_interval(self) -> None:
+        redis = RedisServer(self)
+        servers = [self.serve(f"server{number}", redis.port) for number in range(2)]
+        alice, bob = (
+            self.start_at(name, server)
+            for name, server in zip(("alice", "bob"), servers, strict=True)
+        )
+        for node, other in ((alice, bob), (bob, alice)):
+            node.wait_for("peer_up", peer_id=other.peer_id)
+        redis.ask("SET", "mark", "1")
+        redis.kill()
+        redis.start()
+        self.assertEqual(redis.ask("EXISTS", "mark"), 0, "it has kept something")
+        # a server that was asked nothing before knows only what is in Redis
+        for server in (self.serve("server2", redis.port), *servers):
+            wait_until(
+                lambda: sorted(server.names()) == ["alice", "bob"],  # noqa: B023
+                "both are listed again",
+                INTERVAL + RECOVERY,
+            )
+        carol = self.start_at("carol", servers[0])
+        for node in (alice, bob):
+            carol.wait_for("peer_up", peer_id=node.peer_id)
+            self.assertEqual(node.events("peer_down"), [])
+
+    def serve(self, name: str, redis: int) -> Server:
+        server = Server(self.folder / name, redis, "--rate-limit", "100000")
+        self.addCleanup(server.close)
+        wait_until(server.listens, "the server listens")
+        return server
+
+    def start_at(self, name: str, server: Server) -> Node:
+        self.rendezvous = server.port
+        settings: dict[str, Any] = {"rendezvous": {"embedded": False}}
+        return self.start(name, **settings, connection={"discovery_interval": INTERVAL})
 
 
 class SharedRedisTests(SynchronousTestCase):
@@ -73,13 +119,14 @@ class SharedRedisTests(SynchronousTestCase):
         wait_until(server.listens, "the server listens")
         return server
 
-    def registers(self, server: Server) -> bool:
-        answer = server.ask(REGISTER)
+    def registers(self, server: Server, name: str = "ana") -> bool:
+        answer = server.ask({**REGISTER, "name": name})
         if answer["status"] != "OK":
             self.assertEqual(answer, UNAVAILABLE)
         return bool(answer["status"] == "OK")
 
     def test_any_server_and_redis_itself_may_die_and_come_back(self) -> None:
+        self.redis = RedisServer(self, "--appendonly", "yes", "--appendfsync", "always")
         first, second = (self.start("--rate-limit", "100000") for _ in range(2))
         self.assertTrue(self.registers(first))
         self.assertEqual(second.names(), ["ana"])
@@ -95,9 +142,11 @@ class SharedRedisTests(SynchronousTestCase):
         self.assertEqual(second.names(), ["ana"], "what was known is gone")
 
         self.redis.start()
-        for server in (second, third):
-            wait_until(lambda server=server: self.registers(server), "Redis is used again")
-        self.assertEqual(second.names(), ["ana"])
+        # who is new is listed beside her only by a server that asks Redis, where she still stands
+        for server, name in ((second, "bob"), (third, "eva")):
+            wait_until(lambda: self.registers(server, name), "Redis is used again")  # noqa: B023
+        for server in (second, third, self.start("--rate-limit", "100000")):
+            self.assertEqual(sorted(server.names()), ["ana", "bob", "eva"])
 
     def test_a_server_that_starts_without_redis_serves_when_that_comes(self) -> None:
         self.redis.kill()
