@@ -19,11 +19,15 @@ T = TypeVar("T")
 
 
 class Disk:
-    """What a machine keeps over crashes: the committed history, the archive. `full` is both."""
+    """What a machine keeps over crashes: the committed history, the archive. `full` is both.
+
+    `fillings` counts how often it became full.
+    """
 
     def __init__(self, me: PeerId, bounds: Bounds, wall_clock: Callable[[], datetime]) -> None:
         self.notebook = Notebook(me, bounds, wall_clock)
         self.chats = SimulatedDisk()
+        self.fillings = 0
 
     @property
     def full(self) -> bool:
@@ -31,6 +35,7 @@ class Disk:
 
     @full.setter
     def full(self, full: bool) -> None:
+        self.fillings += full and not self.chats.full
         self.chats.full = full
 
     def entries(self) -> list[Entry]:

@@ -12,7 +12,7 @@ from p2pchat.archive.archive import Archive as ArchiveChats
 from p2pchat.archive.service import ArchiveService
 from p2pchat.config import Archive, Config, Connection, Peer, Rendezvous
 from p2pchat.errors import RequestError
-from p2pchat.events import ChatChanged, DeliveryChanged, Event, MessageReceived
+from p2pchat.events import ChatChanged, DeliveryChanged, Event, MessageReceived, Notice
 from p2pchat.history import Bounds
 from p2pchat.identity import PeerId, make_peer_id
 from p2pchat.node import Node
@@ -20,6 +20,7 @@ from p2pchat.sections import Outbox
 from tests.simulation.network import Network
 from tests.simulation.nodes import SilentLogs
 from tests.simulation.reactor import HostReactor
+from tests.simulation.world.deliveries import Deliveries
 from tests.simulation.world.disk import Disk, DiskHistory
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,8 +41,10 @@ ARCHIVE = Archive(peer_request_interval=10, archive_request_interval=20, max_pen
 class Inhabitant:
     """A node that is started, crashed and stopped; `heard` is called with each of its events.
 
-    `sent` has the text and the receiver of every message that was reported as queued, by msg_id,
-    `settled` what became of them. `posted` are the chats that it can be held to.
+    `sent` has the receiver of every message that was reported as queued, by msg_id, `deliveries`
+    all that was told of them. `unshown` are messages that were stored and not shown when it
+    crashed, `missed` the peers to which a publication could not be sent, as it said. `posted` are
+    the chats that it can be held to.
     """
 
     def __init__(
@@ -64,10 +67,15 @@ class Inhabitant:
         self.leaving_since = 0.0
         self.height = 0
         self.sent: dict[str, PeerId] = {}
-        self.settled: dict[str, str] = {}
+        self.deliveries = Deliveries()
+        self.unshown: set[tuple[str, str]] = set()
+        self.missed: set[str] = set()
         self.shown: Counter[tuple[str, str]] = Counter()
+        self.shown_texts: set[str] = set()
         self.posted: set[str] = set()
         self.promised: set[str] = set()
+        self.confirmed: set[str] = set()
+        self._fillings_before_leaving = 0
         self.left: Callable[[Inhabitant], None] = lambda _: None
         self._heard = heard
 
@@ -100,6 +108,13 @@ class Inhabitant:
         links = self.node.links() if self.node is not None and self.state == RUNNING else ()
         return [link.peer_id for link in links]
 
+    def link_keys(self) -> list[tuple[str, str, str, int]]:
+        """Return what tells each link from any other one, its peer first."""
+        links = self.node.links() if self.node is not None and self.state == RUNNING else ()
+        now = self.network.clock.now
+        keys = ((one, round((now - one.age) * 1000)) for one in links)
+        return [(one.peer_id, one.direction, one.address, since) for one, since in keys]
+
     @property
     def waiting_chats(self) -> int:
         """How many chats wait to be mined."""
@@ -119,6 +134,7 @@ class Inhabitant:
         self.history = DiskHistory(host, self.peer_id, self.disk, self.wall_clock)
         self.height = 0
         self.state = RUNNING
+        self.deliveries.begin()
         self.node = Node(
             *(host, rng, self.wall_clock, self.config, SilentLogs(), lambda: None),
             storage=self.disk.chats,
@@ -135,6 +151,8 @@ class Inhabitant:
         self.network.crash(self.ip)
         self.node, self.state = None, ABSENT
         self.crashes += 1
+        keys = ((e.source, e.msg_id) for e in self.disk.entries() if e.direction == "in")
+        self.unshown.update(key for key in keys if not self.shown[key])
         self._forgive()
 
     def stop(self) -> None:
@@ -142,17 +160,21 @@ class Inhabitant:
         if self.node is None or self.state != RUNNING:
             return
         self.state, self.leaving_since = LEAVING, self.network.clock.now
+        self._fillings_before_leaving = self.disk.fillings - self.disk.full
         node, host = self.node, self.host
         node.stopService().addBoth(self._stopped, host)
 
-    def say(self, to: "Inhabitant", text: str) -> None:
+    def say(self, to: PeerId, text: str) -> None:
         """Send a message, which may be refused."""
         if self.state == RUNNING and self.node is not None:
-            self.node.send(to.peer_id, text).addErrback(_refused)
+            sent = self.node.send(to, text)
+            sent.addCallbacks(self.deliveries.accepted.add, _refused)
 
-    def publish(self, target: str, text: str) -> None:
-        if self.state == RUNNING and self.node is not None:
-            self.node.publish(target, text)
+    def publish(self, target: str, text: str) -> str:
+        """Publish a text; return its msg_id, or nothing if it is not running."""
+        if self.state != RUNNING or self.node is None:
+            return ""
+        return self.node.publish(target, text)[0]
 
     def post(self, text: str) -> None:
         """Ask for a chat in the archive, which may be refused."""
@@ -172,7 +194,8 @@ class Inhabitant:
         self.network.trace(f"{self} has left: {result!r:.200}")
         if isinstance(result, Failure):
             result.raiseException()
-        if self.disk.full:  # what it had not stored by now it told its user
+        if self.disk.fillings > self._fillings_before_leaving:
+            # what it had not stored by now it told its user
             self._forgive()
         host.run_at(self.network.clock.now + LINGER, self._over)
 
@@ -183,6 +206,7 @@ class Inhabitant:
 
     def _forgive(self) -> None:
         """Hold the node to nothing but the chats that it promised or has on its disk."""
+        self.deliveries.forgive()
         self.posted &= self.promised | {record.text for record in self.disk.chats.load().own}
 
     def _note(self, event: Event) -> None:
@@ -190,12 +214,16 @@ class Inhabitant:
             self.network.trace(f"{self} {event!r}")
         if isinstance(event, MessageReceived):
             self.shown[event.source, event.msg_id] += 1
+            self.shown_texts.add(event.text)
         elif isinstance(event, DeliveryChanged):
             if event.state == "queued":
                 self.sent[event.msg_id] = PeerId(event.to)
-            self.settled[event.msg_id] = event.state
+        elif isinstance(event, Notice) and " missed a /pub: " in event.text:
+            self.missed.add(event.text.partition(" does not keep up and ")[0])
         elif isinstance(event, ChatChanged) and event.state in ("archived", "confirmed"):
             self.promised.add(event.text)
+            if event.state == "confirmed":
+                self.confirmed.add(event.text)
         self._heard(self, event)
 
 

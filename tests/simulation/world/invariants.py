@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 
 from p2pchat.archive.kernel import first_invalid
 from p2pchat.events import ArchiveGrew, ChatChanged, DeliveryChanged, Event, MessageReceived
-from p2pchat.history import Entry
 from tests.simulation.archives import texts
 from tests.simulation.connection import State
+from tests.simulation.world.deliveries import (
+    all_accepted_has_arrived,
+    every_end_was_told,
+    is_told_in_order,
+)
 from tests.simulation.world.inhabitant import (
     ABSENT,
     ARCHIVE,
@@ -22,9 +26,19 @@ from tests.simulation.world.inhabitant import (
     RUNNING,
     Inhabitant,
 )
+from tests.simulation.world.publications import (
+    all_publications_have_arrived,
+    publications_arrive,
+)
 
 if TYPE_CHECKING:
     from tests.simulation.world.world import World
+
+
+def last_text(node: Inhabitant, to: str) -> str:
+    """Return what a node says at last to another one, to all (`*`), or in the archive (`chat`)."""
+    return f"{node} to {to}, at last"
+
 
 # At an event
 
@@ -83,6 +97,7 @@ AT_EVENTS = (
     is_stored_when_promised,
     is_archived_when_promised,
     archive_does_not_shrink,
+    is_told_in_order,
 )
 
 # At any moment
@@ -147,6 +162,7 @@ AT_ANY_MOMENT = (
     archives_are_valid,
     queues_keep_their_bounds,
     leaving_is_bounded,
+    publications_arrive,
 )
 
 # Of a node that has left
@@ -174,36 +190,6 @@ def nothing_is_left_behind(world: "World", node: Inhabitant) -> Iterator[str]:
 WHEN_LEFT = (nothing_is_left_behind,)
 
 # At the end
-
-
-def all_accepted_has_arrived(world: "World") -> Iterator[str]:
-    """Every message that was reported as queued or delivered is at its receiver, once, unchanged.
-
-    It was shown there, too, unless the receiver crashed at some time; and its sender knows of it.
-    """
-    for sender in world.nodes.values():
-        ours = {e.msg_id: e for e in sender.disk.entries() if e.direction == "out"}
-        for msg_id, to in sender.sent.items():
-            receiver = world.honest(to)
-            assert receiver is not None
-            for what in _trouble_of(sender, receiver, msg_id, ours.get(msg_id)):
-                yield f"{sender} to {receiver}: {msg_id} {what}"
-
-
-def _trouble_of(
-    sender: Inhabitant, receiver: Inhabitant, msg_id: str, sent: Entry | None
-) -> Iterator[str]:
-    received = receiver.disk.received(sender.peer_id, msg_id)
-    if sent is None:
-        yield "is not in its sender's history"
-    elif received is None:
-        yield f"did not arrive; to its sender it is {sent.state} {sent.reason}"
-    elif received.text != sent.text:
-        yield f"is another text: {received.text!r:.80}"
-    elif sent.state != "delivered":
-        yield f"arrived and is {sent.state} {sent.reason}"
-    elif not receiver.shown[sender.peer_id, msg_id] and not receiver.crashes:
-        yield "was never shown"
 
 
 def nothing_arrived_twice(world: "World") -> Iterator[str]:
@@ -266,15 +252,48 @@ def everybody_is_connected(world: "World") -> Iterator[str]:
             yield f"{node} has no link to {missing}, several to {doubled}"
 
 
+def no_link_is_dead(world: "World") -> Iterator[str]:
+    """No node takes a connection for a link on which nothing gets through any more."""
+    nodes = {node.ip for node in world.nodes.values()}
+    for end in world.forgotten:
+        is_ours = {end.machine.ip, end.peer.machine.ip} <= nodes
+        is_chat = end.getpeername()[1] != ARCHIVE.port
+        if is_ours and is_chat and State.CONNECTED in (end.state, end.peer.state):
+            yield f"{end.name} is held"
+
+
 AT_THE_END = (
     all_accepted_has_arrived,
+    every_end_was_told,
+    all_publications_have_arrived,
     nothing_arrived_twice,
     nothing_waits,
     all_hold_one_archive,
     every_chat_is_there_once,
     nobody_is_away,
     everybody_is_connected,
+    no_link_is_dead,
 )
+
+
+def the_last_words_arrive(world: "World") -> Iterator[str]:
+    """After all trouble every node says something to every other one and to all, and chats.
+
+    Nothing of it is refused, everybody shows what was published, and the chat is confirmed.
+    """
+    for node in world.nodes.values():
+        others = [other for other in world.nodes.values() if other is not node]
+        said = {entry.text for entry in node.disk.entries() if entry.direction == "out"}
+        for other in others:
+            if last_text(node, str(other)) not in said:
+                yield f"{node} refused its last word to {other}"
+            if last_text(node, "*") not in other.shown_texts:
+                yield f"{other} never showed the last publication of {node}"
+        if others and last_text(node, "chat") not in node.confirmed:
+            yield f"the last chat of {node} is not confirmed"
+
+
+AFTER_THE_LAST_WORDS = (*AT_THE_END, the_last_words_arrive)
 
 
 def everybody_has_left(world: "World") -> Iterator[str]:

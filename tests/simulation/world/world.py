@@ -9,10 +9,12 @@ from p2pchat.archive.archive import Archive
 from p2pchat.events import Event
 from p2pchat.rendezvous.registry import MemoryRegistry
 from p2pchat.rendezvous.server import RendezvousFactory
+from tests.simulation.connection import StreamSocket
 from tests.simulation.network import Network
 from tests.simulation.world import invariants
 from tests.simulation.world.inhabitant import ABSENT, RENDEZVOUS, Inhabitant
 from tests.simulation.world.plans import Plan, Step
+from tests.simulation.world.publications import Publications
 from tests.simulation.world.strangers import Stranger
 
 #: Seconds that a mended world has until nothing is under way any more, and that it stays so.
@@ -51,7 +53,9 @@ class World:
         self.nodes: dict[int, Inhabitant] = {}
         self.strangers: list[Stranger] = []
         self.said: dict[str, tuple[str, str]] = {}
+        self.publications = Publications()
         self.checked: dict[int, Archive] = {}
+        self.forgotten: list[StreamSocket] = []
         self.errors_seen = 0
         self.violations: list[Violation] = []
         self.counts: Counter[str] = Counter()
@@ -71,6 +75,9 @@ class World:
         self._mend()
         self._settle()
         self._check(invariants.AT_ANY_MOMENT + invariants.AT_THE_END)
+        self._say_last_words()
+        self._settle()
+        self._check(invariants.AT_ANY_MOMENT + invariants.AFTER_THE_LAST_WORDS)
         self._leave()
         return self.violations
 
@@ -135,14 +142,10 @@ class World:
         if other is None or other is node:
             return
         for at in range(count):
-            text = f"{node} to {other}, {number}.{at}"
-            self.said[text] = str(node.peer_id), str(other.peer_id)
-            node.say(other, text)
+            self._say(node, other, f"{node} to {other}, {number}.{at}")
 
     def publish(self, node: Inhabitant, target: str, number: int) -> None:
-        text = f"{node} to {target}, {number}"
-        self.said[text] = str(node.peer_id), target
-        node.publish(target, text)
+        self._publish(node, target, f"{node} to {target}, {number}")
 
     def chat(self, node: Inhabitant, count: int, number: int) -> None:
         for at in range(count):
@@ -164,7 +167,9 @@ class World:
     def forget(self, which: float) -> None:
         connections = self.network.connections()
         if connections:
-            self.network.half_open(connections[int(which * len(connections))])
+            connection = connections[int(which * len(connections))]
+            self.forgotten.append(connection)
+            self.network.half_open(connection)
 
     def weather(
         self, latency: float, bandwidth: int, chunking: float, resets: float, slowest: float
@@ -206,6 +211,24 @@ class World:
             self._by_id[str(node.peer_id)] = node
             node.left = self._left
         return self.nodes.get(number)
+
+    def _say(self, node: Inhabitant, other: Inhabitant, text: str) -> None:
+        self.said[text] = str(node.peer_id), str(other.peer_id)
+        node.say(other.peer_id, text)
+
+    def _publish(self, node: Inhabitant, target: str, text: str) -> None:
+        self.said[text] = str(node.peer_id), target
+        self.publications.made(self, node, text, target)
+
+    def _say_last_words(self) -> None:
+        """Let everybody say something to everybody, and to all, and chat."""
+        self.network.trace("last words")
+        for node in self.nodes.values():
+            for other in self.nodes.values():
+                if other is not node:
+                    self._say(node, other, invariants.last_text(node, str(other)))
+            self._publish(node, "*", invariants.last_text(node, "*"))
+            node.post(invariants.last_text(node, "chat"))
 
     def _heard(self, node: Inhabitant, event: Event) -> None:
         for invariant in invariants.AT_EVENTS:
@@ -258,6 +281,7 @@ class World:
         looks = (
             *(invariants.nobody_is_away, invariants.nothing_waits),
             *(invariants.all_hold_one_archive, invariants.everybody_is_connected),
+            invariants.no_link_is_dead,
         )
         return not any(problem for look in looks for problem in look(self))
 
