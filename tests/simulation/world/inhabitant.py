@@ -10,16 +10,16 @@ from twisted.python.failure import Failure
 
 from p2pchat.archive.archive import Archive as ArchiveChats
 from p2pchat.archive.service import ArchiveService
-from p2pchat.config import Archive, Config, Connection, Peer, Rendezvous
+from p2pchat.config import Config, Connection, Peer, Rendezvous
 from p2pchat.errors import RequestError
 from p2pchat.events import ChatChanged, DeliveryChanged, Event, MessageReceived, Notice
 from p2pchat.history import Bounds
 from p2pchat.identity import PeerId, make_peer_id
 from p2pchat.node import Node
-from p2pchat.sections import Outbox
 from tests.simulation.network import Network
 from tests.simulation.nodes import SilentLogs
 from tests.simulation.reactor import HostReactor
+from tests.simulation.world.bounds import OUTBOX, archive, limits
 from tests.simulation.world.deliveries import Deliveries
 from tests.simulation.world.disk import Disk, DiskHistory
 
@@ -33,10 +33,6 @@ LINGER = 3.0
 #: Where a node is between two lives.
 ABSENT, RUNNING, LEAVING = "absent", "running", "leaving"
 
-#: Small bounds are reached.
-OUTBOX = Outbox(max_messages=600, max_per_peer=250)
-ARCHIVE = Archive(peer_request_interval=10, archive_request_interval=20, max_pending=50)
-
 
 class Inhabitant:
     """A node that is started, crashed and stopped; `heard` is called with each of its events.
@@ -48,7 +44,11 @@ class Inhabitant:
     """
 
     def __init__(
-        self, network: Network, number: int, heard: Callable[["Inhabitant", Event], None]
+        self,
+        network: Network,
+        number: int,
+        nodes: int,
+        heard: Callable[["Inhabitant", Event], None],
     ) -> None:
         self.network = network
         self.number = number
@@ -56,6 +56,7 @@ class Inhabitant:
         self.ip = f"10.0.0.{number}"
         self.peer_id: PeerId = make_peer_id(self.name, "CIC")
         self.port = 4000
+        self.limits, self.archive_settings = limits(nodes), archive(nodes)
         self.state = ABSENT
         self.node: Node | None = None
         self.history: DiskHistory | None = None
@@ -92,9 +93,14 @@ class Inhabitant:
             peer=Peer(name=self.name, bind=self.ip, port=self.port),
             rendezvous=Rendezvous(host=RENDEZVOUS, embedded=False),
             connection=Connection(discovery_interval=15),
-            archive=ARCHIVE,
+            limits=self.limits,
+            archive=self.archive_settings,
             outbox=OUTBOX,
         )
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == RUNNING and self.node is not None
 
     @property
     def held_archive(self) -> ArchiveChats | None:

@@ -12,6 +12,7 @@ from p2pchat.archive.kernel import first_invalid
 from p2pchat.events import ArchiveGrew, ChatChanged, DeliveryChanged, Event, MessageReceived
 from tests.simulation.archives import texts
 from tests.simulation.connection import State
+from tests.simulation.world.bounds import queues_keep_their_bounds
 from tests.simulation.world.deliveries import (
     all_accepted_has_arrived,
     every_end_was_told,
@@ -19,10 +20,8 @@ from tests.simulation.world.deliveries import (
 )
 from tests.simulation.world.inhabitant import (
     ABSENT,
-    ARCHIVE,
     LEAVING,
     LONGEST_LEAVE,
-    OUTBOX,
     RUNNING,
     Inhabitant,
 )
@@ -39,6 +38,9 @@ def last_text(node: Inhabitant, to: str) -> str:
     """Return what a node says at last to another one, to all (`*`), or in the archive (`chat`)."""
     return f"{node} to {to}, at last"
 
+
+#: The port of the whole network.
+ARCHIVE_PORT = 51511
 
 # At an event
 
@@ -123,29 +125,6 @@ def archives_are_valid(world: "World") -> Iterator[str]:
         if first_invalid(archive.buffer, archive.offsets, start, archive.height) is not None:
             yield f"the archive of {node} is not valid"
         world.checked[node.number] = archive
-
-
-def queues_keep_their_bounds(world: "World") -> Iterator[str]:
-    """No queue of a node is longer than its settings allow."""
-    for node in world.nodes.values():
-        if node.state != RUNNING or node.node is None:
-            continue
-        limits = node.config.limits
-        status = node.node.status()
-        archive_peers = status.archive.peers if status.archive else ()
-        longest = max((link.queued for link in node.node.links()), default=0)
-        counts = (
-            ("links", status.links, limits.max_links),
-            ("handshakes", status.handshakes, limits.max_links),
-            ("messages in the outbox", len(node.disk.waiting()), OUTBOX.max_messages),
-            ("messages queued on a link", longest, limits.queue_messages),
-            ("peers", len(node.node._chat.known_ids()), limits.max_known_peers),
-            ("peers of the archive", len(archive_peers), ARCHIVE.max_peers),
-            ("chats to mine", node.waiting_chats, ARCHIVE.max_pending),
-        )
-        for what, count, most in counts:
-            if count > most:
-                yield f"{node} has {count} {what}, {most} are allowed"
 
 
 def leaving_is_bounded(world: "World") -> Iterator[str]:
@@ -257,7 +236,7 @@ def no_link_is_dead(world: "World") -> Iterator[str]:
     nodes = {node.ip for node in world.nodes.values()}
     for end in world.forgotten:
         is_ours = {end.machine.ip, end.peer.machine.ip} <= nodes
-        is_chat = end.getpeername()[1] != ARCHIVE.port
+        is_chat = end.getpeername()[1] != ARCHIVE_PORT
         if is_ours and is_chat and State.CONNECTED in (end.state, end.peer.state):
             yield f"{end.name} is held"
 

@@ -39,6 +39,7 @@ class Plan:
 #: What befalls a world, and how often compared to the rest.
 _TROUBLES = {
     "say": 40,
+    "shout": 1,
     "chat": 10,
     "publish": 5,
     "crash": 6,
@@ -119,6 +120,10 @@ class _Author:
     def _say(self, at: float) -> None:
         count = self._random.choice((1, 1, 1, 2, 5, 20, 200))
         self._add(at, "say", self._node(), self._node(), count)
+
+    def _shout(self, at: float) -> None:
+        """Have more said, in long texts, than a link takes at once."""
+        self._add(at, "say", self._node(), self._node(), 80, self._random.choice((300, 3000)))
 
     def _chat(self, at: float) -> None:
         self._add(at, "chat", self._node(), self._random.choice((1, 1, 1, 3)))

@@ -11,7 +11,10 @@ from tests.simulation.world.world import Violation, World
 
 
 class Outcome(NamedTuple):
-    """What became of a plan; `seconds` are simulated, `log` is empty unless it was asked for."""
+    """What became of a plan; `seconds` are simulated, `log` is empty unless it was asked for.
+
+    `fullest` tells how much of its bound each queue came to, where 1 is all.
+    """
 
     seed: int
     seconds: float
@@ -20,6 +23,7 @@ class Outcome(NamedTuple):
     crashes: int
     partitions: int
     violations: list[Violation]
+    fullest: dict[str, float]
     digest: str
     log: list[str]
 
@@ -51,6 +55,7 @@ def run_plan(
         crashes=sum(node.crashes for node in nodes),
         partitions=world.counts["part"],
         violations=world.violations,
+        fullest=dict(world.fullest),
         digest=world.network.digest,
         log=world.network.log,
     )

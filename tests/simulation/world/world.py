@@ -1,6 +1,6 @@
 """A world: machines, nodes and strangers on one simulated network, to which a plan happens."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from gc import collect
 from typing import Any, NamedTuple
@@ -57,6 +57,7 @@ class World:
         self.checked: dict[int, Archive] = {}
         self.forgotten: list[StreamSocket] = []
         self.errors_seen = 0
+        self.fullest: dict[str, float] = defaultdict(float)
         self.violations: list[Violation] = []
         self.counts: Counter[str] = Counter()
         self._by_id: dict[str, Inhabitant] = {}
@@ -137,12 +138,14 @@ class World:
     def set_clock(self, node: Inhabitant, seconds: float) -> None:
         node.ahead += seconds
 
-    def say(self, node: Inhabitant, to: int, count: int, number: int) -> None:
+    def say(self, node: Inhabitant, to: int, count: int, *rest: int) -> None:
+        """Say texts, of that length at the least; the number of the step comes last."""
+        *length, number = rest
         other = self._node(to)
         if other is None or other is node:
             return
         for at in range(count):
-            self._say(node, other, f"{node} to {other}, {number}.{at}")
+            self._say(node, other, f"{node} to {other}, {number}.{at}".ljust(*length or [0], "."))
 
     def publish(self, node: Inhabitant, target: str, number: int) -> None:
         self._publish(node, target, f"{node} to {target}, {number}")
@@ -207,7 +210,9 @@ class World:
 
     def _node(self, number: int, *, make: bool = False) -> Inhabitant | None:
         if number not in self.nodes and make:
-            node = self.nodes[number] = Inhabitant(self.network, number, self._heard)
+            node = self.nodes[number] = Inhabitant(
+                self.network, number, self.plan.nodes, self._heard
+            )
             self._by_id[str(node.peer_id)] = node
             node.left = self._left
         return self.nodes.get(number)
