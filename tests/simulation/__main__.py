@@ -19,7 +19,7 @@ from tests.simulation.world.running import Outcome, run_plan, run_seed
 from tests.simulation.world.shrinking import shrink
 from tests.simulation.world.tally import Tally
 
-#: Lines of the log that a replay prints and keeps.
+#: Lines of the log that a replay prints, before the first violation, and keeps.
 TAIL, ALL = 60, 10_000_000
 
 #: So many seeds that fail are cut down, each with so many tries at the most.
@@ -44,7 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--nodes", type=int, default=20, help="of each world [20]")
     add("--minutes", type=float, default=4, help="simulated, until all is mended [4]")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="processes [one for each core]")
-    add("--replay", type=int, metavar="SEED", help="one seed, with the end of its log")
+    add(
+        "--replay",
+        type=int,
+        metavar="SEED",
+        help="one seed, with what led to its violation",
+    )
     add("--steps", help="of the plan that is replayed, as in 3,7,9 [all]")
     add("--trace", type=Path, metavar="FILE", help="the whole log of a replay")
     add("--tries", type=int, default=TRIES, help=f"to cut a plan down [{TRIES}]")
@@ -67,6 +72,9 @@ def _run(options: argparse.Namespace) -> int:
             said_at = monotonic()
     for outcome in failed[:MOST_SHRUNK]:
         _tell_shortest(outcome, options)
+    for outcome in failed[MOST_SHRUNK:]:
+        print(f"seed {outcome.seed} is not cut down: {shlex.join(_command(outcome, options))}")
+    print(tally.fullest())
     print(tally)
     return 1 if failed else 0
 
@@ -98,9 +106,14 @@ def _tell_shortest(outcome: Outcome, options: argparse.Namespace) -> None:
     for step in shortest.steps:
         print(f"  {step}")
     numbers = ",".join(str(step.number) for step in shortest.steps)
-    words = ["--nodes", f"{plan.nodes}", "--minutes", f"{plan.minutes:g}"]
-    words += ["--replay", f"{plan.seed}", "--steps", numbers]
-    print(f"  {shlex.join(['python', '-m', 'tests.simulation', *words])}", flush=True)
+    words = [*_command(outcome, options), "--steps", numbers]
+    print(f"  {shlex.join(words)}", flush=True)
+
+
+def _command(outcome: Outcome, options: argparse.Namespace) -> list[str]:
+    """Return what replays a seed."""
+    size = ["--nodes", f"{options.nodes}", "--minutes", f"{options.minutes:g}"]
+    return ["python", "-m", "tests.simulation", *size, "--replay", f"{outcome.seed}"]
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -108,15 +121,21 @@ def _replay(options: argparse.Namespace) -> int:
     if options.steps is not None:
         plan = plan.only({int(number) for number in options.steps.split(",")})
     tally = Tally()
-    outcome = run_plan(plan, log_lines=ALL if options.trace else TAIL)
+    outcome = run_plan(plan, log_lines=ALL)
     if options.trace:
         options.trace.write_text("\n".join(outcome.log) + "\n")
     else:
-        print("\n".join(outcome.log))
+        print("\n".join(_told_of(outcome.log)))
     _tell(outcome)
     tally.add(outcome)
     print(f"{tally}\nlog {outcome.digest}")
     return 1 if outcome.violations else 0
+
+
+def _told_of(log: list[str]) -> list[str]:
+    """Return what came before the first violation, and it; or the end, if there is none."""
+    found = next((at for at, line in enumerate(log) if " VIOLATION " in line), len(log))
+    return log[max(0, found - TAIL) : found + 1]
 
 
 if __name__ == "__main__":

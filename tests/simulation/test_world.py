@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pchat.chat.receiving import Receiving
 from tests.simulation import __main__ as program
 from tests.simulation.sabotage import QUIET_LIFE, plan_of
+from tests.simulation.wire import readable
 from tests.simulation.world import world
 from tests.simulation.world.plans import STRANGERS, Plan, make_plan
 from tests.simulation.world.running import run_plan
@@ -97,8 +98,23 @@ class ProgramTests(SynchronousTestCase):
         self.assertLessEqual(len(steps.split(",")), 4, lines)
         status, lines = self.run_program("--replay", "12", "--steps", steps)
         self.assertEqual(status, 1)
-        self.assertTrue(any("is_shown_once" in line for line in lines))
+        told = next(at for at, line in enumerate(lines) if " VIOLATION is_shown_once" in line)
+        self.assertTrue(any('"SEND"' in line for line in lines[:told]), lines)
         self.assertRegex(lines[-1], "^log [0-9a-f]{64}$")
+
+
+class ReadableTests(SynchronousTestCase):
+    """What the log shows of bytes."""
+
+    def test_lines_and_messages_of_the_archive(self) -> None:
+        self.assertEqual(readable(b'{"type":"PING"}\n'), '{"type":"PING"} | ')
+        self.assertEqual(readable(b"\x03"), "ArchiveRequest \\x03")
+        self.assertEqual(readable(b"\x05\x06digest"), "Notification \\x05\\x06digest")
+
+    def test_one_line_whatever_comes(self) -> None:
+        told = readable(bytes(range(256)) * 10)
+        self.assertTrue(told.isprintable())
+        self.assertLess(len(told), 1500)
 
 
 class ShrinkingTests(SynchronousTestCase):

@@ -18,12 +18,25 @@ from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
+from p2pchat.text import visible
+
 if TYPE_CHECKING:
     from tests.simulation.connection import StreamSocket
     from tests.simulation.network import Network
 
 GIVE_UP_AFTER = 924.6
 """Seconds until a sender without any answer gives up; what Linux does with tcp_retries2 = 15."""
+
+LONGEST_SHOWN = 300
+"""Bytes of a segment that the log shows."""
+
+ARCHIVE_MESSAGES = {
+    1: "PeerRequest",
+    2: "PeerList",
+    3: "ArchiveRequest",
+    4: "ArchiveResponse",
+    5: "Notification",
+}
 
 
 class Kind(StrEnum):
@@ -54,7 +67,7 @@ class Segment:
 
     def __str__(self) -> str:
         if self.kind is Kind.DATA:
-            return f"DATA {len(self.data)} {zlib.crc32(self.data):08x}"
+            return f"DATA {len(self.data)} {zlib.crc32(self.data):08x} {readable(self.data)}"
         return self.kind.value
 
 
@@ -163,6 +176,18 @@ class Stream:
     def _give_up(self, stalled_since: float) -> None:
         if self._stalled_since == stalled_since:
             self._source.time_out()
+
+
+def readable(data: bytes) -> str:
+    """Return bytes as somebody reads them who looks for what was said: on one line, not all of it.
+
+    Lines of text are told from the archive's messages, whose type is put in front (section 3 of
+    docs/protocols.md); a segment may begin in the middle of either.
+    """
+    shown = data[:LONGEST_SHOWN].decode("utf-8", "backslashreplace")
+    told = visible(shown.replace("\n", " | ")) + ("..." if len(data) > LONGEST_SHOWN else "")
+    kind = ARCHIVE_MESSAGES.get(data[0]) if data else None
+    return f"{kind} {told}" if kind else told
 
 
 def cut_up(data: bytes, random: Random) -> list[bytes]:

@@ -12,6 +12,7 @@ class Tally:
         self._began = monotonic()
         self._seeds = self._failed = 0
         self._seconds = 0.0
+        self._fullest: dict[str, float] = {}
         self._messages = self._chats = self._crashes = self._partitions = self._violations = 0
 
     def add(self, outcome: Outcome) -> None:
@@ -24,6 +25,13 @@ class Tally:
         self._crashes += outcome.crashes
         self._partitions += outcome.partitions
         self._violations += len(outcome.violations)
+        for what, share in outcome.fullest.items():
+            self._fullest[what] = max(share, self._fullest.get(what, 0.0))
+
+    def fullest(self) -> str:
+        """Tell which queues came to half of their bounds at least."""
+        full = sorted(((-share, what) for what, share in self._fullest.items() if share >= 0.5))
+        return "fullest: " + ", ".join(f"{what} {-share:.0%}" for share, what in full)
 
     def __str__(self) -> str:
         speed = self._seconds / max(monotonic() - self._began, 1e-9)
