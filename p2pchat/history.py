@@ -192,8 +192,15 @@ class History(Protocol):
         """Keep what we published to `*` or `#namespace`; fires with its stored id."""
         ...
 
-    def written(self, msg_id: str) -> "Deferred[bool]":
-        """Count an attempt: it was written to a link, and is `sent`. False: not in the outbox."""
+    def attempting(self, msg_id: str) -> "Deferred[bool]":
+        """Count an attempt that is about to be made. False: not in the outbox."""
+        ...
+
+    def written(self, msg_id: str, *, counted: bool = False) -> "Deferred[bool]":
+        """Note that it was written to a link, and is `sent`. False: not in the outbox.
+
+        That is one attempt more, unless it is `counted` already.
+        """
         ...
 
     def settled(self, msg_id: str, state: FinalState, reason: str = "") -> "Deferred[bool]":

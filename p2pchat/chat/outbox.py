@@ -56,9 +56,9 @@ class Letter:
     """One message under way.
 
     `link` is the one that it was handed to last, if it is there still. `attempts` counts how often
-    it was written, also before this node was started. `deadline` is when SENT has lasted too long,
-    `not_before` when WAITING may end, in seconds of the clock, 0 at once; None: by another link
-    only.
+    it was written, also before this node was started; the history has `counted` so many, or one
+    more that is still to be made. `deadline` is when SENT has lasted too long, `not_before` when
+    WAITING may end, in seconds of the clock, 0 at once; None: by another link only.
     """
 
     stored_id: int
@@ -66,6 +66,7 @@ class Letter:
     message: Send
     queued_at: datetime
     attempts: int = 0
+    counted: int = 0
     stage: Stage = Stage.WAITING
     link: object = None
     legacy: bool = False
@@ -144,6 +145,11 @@ class Outbox:
             self._drop_ready(letter)
             self._exhausted[letter.msg_id] = letter
         return None
+
+    def uncounted(self, peer: PeerId, count: int) -> list[Letter]:
+        """Return which of the first that may go have no attempt that is counted ahead."""
+        first = self._ready.get(peer, [])[:count]
+        return [letter for letter in first if letter.counted <= letter.attempts]
 
     def queued(self, letter: Letter, link: object) -> None:
         """Note that it went into a link's queue."""

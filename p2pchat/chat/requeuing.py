@@ -76,5 +76,5 @@ def _entry(letter: Letter) -> OutboxEntry:
         to=letter.peer,
         text=letter.message.payload,
         queued_at=letter.queued_at,
-        attempts=letter.attempts,
+        attempts=letter.counted,
     )

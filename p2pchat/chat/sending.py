@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from p2pchat.chat.ahead import Ahead
 from p2pchat.chat.codec import MAX_LINE, encode
 from p2pchat.chat.link import Link
 from p2pchat.chat.messages import Pub, Send, new_id
@@ -81,6 +82,8 @@ class Sending:
         self._notice = notice
         self._unsettled = Unsettled(history, self._plan)
         self._requeuing = Requeuing(history, outbox, self._plan, notice)
+        self._ahead = Ahead(history, self._counted_ahead, self._try_again_soon)
+        self._counting = False
         self._next_look: IDelayedCall | None = None
         self._age_checked = float("-inf")
         self._no_room = False
@@ -106,8 +109,9 @@ class Sending:
         for entry in entries:
             if entry.msg_id not in self._outbox:
                 message = Send(entry.msg_id, self._me, entry.to, entry.text)
+                times = entry.attempts
                 self._outbox.add(
-                    Letter(entry.stored_id, entry.to, message, entry.queued_at, entry.attempts)
+                    Letter(entry.stored_id, entry.to, message, entry.queued_at, times, times)
                 )
         self._look()
 
@@ -185,7 +189,10 @@ class Sending:
         letter = self._outbox.written(message.msg_id, self._clock.seconds())
         if letter is None:
             return
-        self._history.written(message.msg_id).addErrback(self._not_stored)
+        is_counted = letter.counted >= letter.attempts
+        letter.counted = max(letter.counted, letter.attempts)
+        stored = self._history.written(message.msg_id, counted=is_counted)
+        stored.addErrback(self._not_stored)
         if letter.attempts == 1:
             self._report_delivery(letter, "sent")
         self._plan()
@@ -248,12 +255,25 @@ class Sending:
     def _fill(self, peer: Peer, link: Link) -> None:
         legacy = not link.modern
         while (letter := self._outbox.next_ready(peer.peer_id, legacy=legacy)) is not None:
+            if legacy and letter.counted <= letter.attempts:
+                self._count_ahead(peer)
+                if letter.counted <= letter.attempts:
+                    return  # it goes on when that is done
             try:
                 link.queue(letter.message)
             except QueueFullError:
                 self._no_room = True
                 return
             self._outbox.queued(letter, link)
+
+    def _count_ahead(self, peer: Peer) -> None:
+        self._counting = True
+        self._ahead.count(self._outbox.uncounted(peer.peer_id, LOW_QUEUE))
+        self._counting = False
+
+    def _counted_ahead(self, peer_id: PeerId) -> None:
+        if not self._counting:  # else whoever has it counted goes on
+            self._hand_over_to(peer_id)
 
     def _take_back(self, peer_id: PeerId, msg_id: str) -> None:
         """Take a message out of the queue of whatever link it stands in."""
@@ -281,6 +301,10 @@ class Sending:
         for letter, reason in hopeless:
             self._unsettled.settle(letter.msg_id, "failed", reason)
             self._report_delivery(letter, "failed", reason)
+
+    def _try_again_soon(self) -> None:
+        self._no_room = True
+        self._plan()
 
     def _plan(self) -> None:
         """See to it that the next look comes in time."""
@@ -320,7 +344,7 @@ class Sending:
         self._notice("warning", f"a /pub went out, but will not be in the history: {failure.value}")
 
     def _not_stored(self, failure: Failure) -> None:
-        """An attempt is not counted."""
+        """That it was written is not noted."""
         failure.trap(StoreError, QueueFullError)
         self.log.warn("[Store] {error}", error=failure.value)
 

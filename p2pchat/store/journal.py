@@ -117,13 +117,16 @@ class Journal:
             return known
         return self._add_own(target, msg_id, text, time, make_flags(OUT, True))
 
-    def written(self, msg_id: str) -> bool:
+    def attempting(self, msg_id: str) -> bool:
         """Count an attempt; False if the message is not in the outbox."""
-        number = self._find_own(msg_id)
-        if number is None or not statements.count_attempt(self.db, number):
-            return False
-        self._set_state(number, "sent")
-        return True
+        return self._count(msg_id, 1) is not None
+
+    def written(self, msg_id: str, counted: bool = False) -> bool:
+        """Note that it is sent, and count that if it is not; False if it is not in the outbox."""
+        number = self._count(msg_id, 0 if counted else 1)
+        if number is not None:
+            self._set_state(number, "sent")
+        return number is not None
 
     def settled(self, msg_id: str, state: FinalState, reason: str) -> bool:
         """End a delivery; one that has ended can only become delivered. False: nothing changed."""
@@ -156,6 +159,13 @@ class Journal:
     def archive_peer_seen(self, host: str, time: datetime) -> None:
         """Note a link to a peer of the archive."""
         statements.put_archive_peer(self.db, host, to_milliseconds(time), MAX_ARCHIVE_PEERS)
+
+    def _count(self, msg_id: str, attempts: int) -> int | None:
+        """Count so many attempts more; return its number if it is in the outbox."""
+        number = self._find_own(msg_id)
+        if number is None or not statements.count_attempts(self.db, number, attempts):
+            return None
+        return number
 
     def _find_own(self, msg_id: str) -> int | None:
         return self.register.find(OUT, self.me, msg_id)

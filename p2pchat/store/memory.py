@@ -82,9 +82,13 @@ class MemoryHistory:
         """Keep what we published."""
         return self._do(lambda: self._notebook.published(target, msg_id, text, time))
 
-    def written(self, msg_id: str) -> "Deferred[bool]":
+    def attempting(self, msg_id: str) -> "Deferred[bool]":
         """Count an attempt."""
-        return self._do(lambda: self._notebook.written(msg_id))
+        return self._do(lambda: self._notebook.attempting(msg_id))
+
+    def written(self, msg_id: str, *, counted: bool = False) -> "Deferred[bool]":
+        """Note that it is sent."""
+        return self._do(lambda: self._notebook.written(msg_id, counted))
 
     def settled(self, msg_id: str, state: FinalState, reason: str = "") -> "Deferred[bool]":
         """Take a message out of the outbox."""

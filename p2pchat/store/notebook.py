@@ -115,14 +115,16 @@ class Notebook:
         self.prune()
         return number
 
-    def written(self, msg_id: str) -> bool:
+    def attempting(self, msg_id: str) -> bool:
         """Count an attempt; False if the message is not in the outbox."""
-        number = self._find_own(msg_id)
-        if number is None or number not in self._attempts:
-            return False
-        self._attempts[number] += 1
-        self._shelf.set_state(number, "sent", "")
-        return True
+        return self._count(msg_id, 1) is not None
+
+    def written(self, msg_id: str, counted: bool = False) -> bool:
+        """Note that it is sent, and count that if it is not; False if it is not in the outbox."""
+        number = self._count(msg_id, 0 if counted else 1)
+        if number is not None:
+            self._shelf.set_state(number, "sent", "")
+        return number is not None
 
     def settled(self, msg_id: str, state: FinalState, reason: str) -> bool:
         """End a delivery; one that has ended can only become delivered. False: nothing changed."""
@@ -253,6 +255,13 @@ class Notebook:
             raise QueueFullError(f"{own} messages wait for {visible(to)} already")
         if len(self._attempts) >= self._bounds.max_outbox:
             raise QueueFullError(f"{len(self._attempts)} messages wait in the outbox already")
+
+    def _count(self, msg_id: str, attempts: int) -> int | None:
+        number = self._find_own(msg_id)
+        if number is None or number not in self._attempts:
+            return None
+        self._attempts[number] += attempts
+        return number
 
     def _enter_outbox(self, number: int, attempts: int) -> None:
         self._attempts[number] = attempts

@@ -140,9 +140,13 @@ class SqliteHistory:
             lambda journal: journal.published(target, msg_id, text, time), 1, len(text)
         )
 
-    def written(self, msg_id: str) -> "Deferred[bool]":
+    def attempting(self, msg_id: str) -> "Deferred[bool]":
         """Count an attempt."""
-        return self._write(lambda journal: journal.written(msg_id))
+        return self._write(lambda journal: journal.attempting(msg_id))
+
+    def written(self, msg_id: str, *, counted: bool = False) -> "Deferred[bool]":
+        """Note that it is sent."""
+        return self._write(lambda journal: journal.written(msg_id, counted))
 
     def settled(self, msg_id: str, state: FinalState, reason: str = "") -> "Deferred[bool]":
         """Take a message out of the outbox."""

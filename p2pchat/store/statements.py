@@ -193,10 +193,10 @@ def put_back(db: sqlite3.Connection, message: int, conversation: int, attempts: 
     return db.execute(query, (message, conversation, attempts)).rowcount > 0
 
 
-def count_attempt(db: sqlite3.Connection, message: int) -> bool:
-    """Count one attempt more; tell whether the message is in the outbox."""
-    query = "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?"
-    return db.execute(query, (message,)).rowcount > 0
+def count_attempts(db: sqlite3.Connection, message: int, attempts: int) -> bool:
+    """Count so many attempts more, maybe none; tell whether the message is in the outbox."""
+    query = "UPDATE outbox SET attempts = attempts + ? WHERE id = ?"
+    return db.execute(query, (attempts, message)).rowcount > 0
 
 
 def remove_from_outbox(db: sqlite3.Connection, message: int) -> bool:

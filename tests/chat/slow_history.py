@@ -48,6 +48,10 @@ class SlowHistory(MemoryHistory):
             else:
                 write().chainDeferred(deferred)
 
+    def crash(self) -> None:
+        """Lose what waits."""
+        self._waiting.clear()
+
     def lose(self) -> None:
         """Have a damaged file replaced of which nothing can be read."""
         self._notebook = Notebook(ME, self._bounds, lambda: NOW)
@@ -69,8 +73,11 @@ class SlowHistory(MemoryHistory):
     def published(self, *message: Any) -> "Deferred[int]":
         return self._write(partial(super().published, *message))
 
-    def written(self, msg_id: str) -> "Deferred[bool]":
-        return self._write(partial(super().written, msg_id))
+    def attempting(self, msg_id: str) -> "Deferred[bool]":
+        return self._write(partial(super().attempting, msg_id))
+
+    def written(self, msg_id: str, *, counted: bool = False) -> "Deferred[bool]":
+        return self._write(partial(super().written, msg_id, counted=counted))
 
     def settled(self, *message: Any) -> "Deferred[bool]":
         return self._write(partial(super().settled, *message))

@@ -442,6 +442,78 @@ class Confirmed(SendingCase):
         self.assertEqual(self.states(msg_id)[-1], "delivered")
 
 
+class CountedAhead(SendingCase):
+    """To another program nothing is written that is not counted before."""
+
+    def test_not_before_it_is_committed(self) -> None:
+        self.history.held = True
+        asked = [self.asks(str(number)) for number in range(3)]
+        self.history.commit()
+        link = self.up(modern=False)
+        self.assertEqual(link.waiting, [])
+        self.history.commit()
+        ids = [at_once(one) for one in asked]
+        self.assertEqual(self.writes(link), ids)
+        self.assertEqual([entry.attempts for entry in self.stored()], [1] * 3)
+        self.history.commit()
+        self.assertEqual([entry.attempts for entry in self.stored()], [1] * 3)
+
+    def test_however_often_it_crashes_behind_an_attempt(self) -> None:
+        msg_id = self.sends()
+        self.history.held = True
+        written = []
+        for _ in range(2 * RETRIES):
+            self.bob.links.clear()
+            self.sending = self.start()
+            self.sending.resume(self.stored())
+            link = self.up(modern=False)
+            self.history.commit()
+            written += self.writes(link)
+            self.history.crash()
+        self.assertEqual(written, [msg_id] * (RETRIES + 1))
+
+    def test_an_attempt_that_was_not_made_is_not_counted_again(self) -> None:
+        msg_id = self.sends()
+        for _ in range(2 * RETRIES):
+            self.down(self.up(modern=False))
+        self.assertEqual([entry.attempts for entry in self.stored()], [1])
+        self.assertEqual([state for state, _ in self.ended()], ["queued"])
+        self.assertEqual(self.writes(self.up()), [msg_id])
+        self.assertEqual([entry.attempts for entry in self.stored()], [1])
+
+    def test_on_a_full_disk_it_waits(self) -> None:
+        msg_id = self.sends()
+        self.history.broken = True
+        link = self.up(modern=False)
+        self.clock.advance(ROOM_INTERVAL)
+        self.assertEqual(link.waiting, [])
+        self.history.broken = False
+        self.clock.advance(ROOM_INTERVAL)
+        self.assertEqual(self.writes(link), [msg_id])
+
+    def test_a_file_that_is_replaced_knows_what_was_counted(self) -> None:
+        self.sends()
+        self.up(modern=False)
+        self.history.lose()
+        self.assertEqual([entry.attempts for entry in self.stored()], [1])
+
+    def test_any_number_at_once(self) -> None:
+        self.history = SlowHistory(Bounds(max_outbox_per_peer=20_000))
+        self.sending = self.start()
+        depth = sys.getrecursionlimit()
+        self.patch(sending, "LOW_QUEUE", 1)
+        ids = [self.sends() for _ in range(2 * depth)]
+        link = self.up(modern=False, room=2 * depth)
+        self.assertEqual(self.writes(link), ids)
+
+    def test_our_own_kind_need_not_wait(self) -> None:
+        self.history.held = True
+        asked = self.asks()
+        self.history.commit()
+        link = self.up()
+        self.assertEqual(self.writes(link), [at_once(asked)])
+
+
 class Cancelling(SendingCase):
     def test_what_stands_in_a_queue_is_not_written(self) -> None:
         link = self.up()

@@ -151,8 +151,12 @@ class HistoryModel(RuleBasedStateMachine):
         self.both(lambda history: history.published(to, msg_id, text, time))
 
     @rule(msg_id=IDS)
-    def writes(self, msg_id: str) -> None:
-        self.both(lambda history: history.written(msg_id))
+    def attempts(self, msg_id: str) -> None:
+        self.both(lambda history: history.attempting(msg_id))
+
+    @rule(msg_id=IDS, counted=st.booleans())
+    def writes(self, msg_id: str, counted: bool) -> None:
+        self.both(lambda history: history.written(msg_id, counted=counted))
 
     @rule(msg_id=IDS, state=st.sampled_from(["delivered", "failed"]))
     def settles(self, msg_id: str, state: Any) -> None:
