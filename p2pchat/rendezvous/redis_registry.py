@@ -129,11 +129,10 @@ class RedisRegistry:
         try:
             return Rows(await self._finding.ask(namespace))
         except RegistryUnavailableError:
-            lately = self._found.get(namespace)
-            if lately is None:
+            found = self._found_lately(namespace)
+            if found is None:
                 raise
-            peers = (_peers(_read_slice(content), lately.age) for content in lately.value)
-            return Rows(list(dict(chain.from_iterable(peers)).values()))
+            return Rows(found)
 
     async def unregister(self, ip: str, namespace: str, name: str | None, port: int | None) -> int:
         gone = await self._run(
@@ -167,6 +166,18 @@ class RedisRegistry:
                 raise RegistryUnavailableError("Redis lists without end")
         self._found.put(namespace, contents, size)
         return list(found.values())
+
+    def _found_lately(self, namespace: str | None) -> list[Listed] | None:
+        """Return who was found last, be it among all; None if that is too long ago."""
+        answers = [self._found.get(namespace), self._found.get(None)]
+        newest = min((one for one in answers if one), key=lambda one: one.age, default=None)
+        if newest is None:
+            return None
+        found = chain.from_iterable(
+            _peers(_read_slice(content), newest.age) for content in newest.value
+        )
+        peers = dict(found).values()
+        return [peer for peer in peers if namespace is None or peer.namespace == namespace]
 
     async def _run(
         self, kind: type[T], script: bytes, keys: Sequence[bytes], *arguments: bytes | int

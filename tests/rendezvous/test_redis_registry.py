@@ -250,6 +250,24 @@ class AwayTests(SynchronousTestCase):
         self.clock.advance(1)
         self.unavailable(self.registry.find("CIC"))
 
+    def test_who_was_found_among_all_is_found_in_his_namespace(self):
+        result_of(self.registry.register("10.0.0.2", Register("lab", "zoe", 4000, 7200)))
+        self.found(None)
+        self.client.is_away = True
+        self.assertEqual([name for name, _ in self.found("lab")], ["zoe"])
+        self.assertEqual(sorted(name for name, _ in self.found("CIC")), ["ana", "bob"])
+        self.assertEqual(self.found("nobody's"), [])
+        self.clock.advance(STALE_TIME + 1)
+        self.unavailable(self.registry.find("lab"))
+
+    def test_of_two_answers_the_newer_one_counts(self):
+        self.found("CIC")
+        self.clock.advance(10)
+        result_of(self.registry.register("10.0.0.2", Register("CIC", "zoe", 4000, 7200)))
+        self.found(None)
+        self.client.is_away = True
+        self.assertEqual(sorted(name for name, _ in self.found("CIC")), ["ana", "bob", "zoe"])
+
     def test_what_was_not_asked_for_is_not_known(self):
         self.found("CIC")
         self.client.is_away = True
