@@ -10,7 +10,7 @@ from tests.hostile.target import Tally
 
 #: Seconds that the slowest PING or SEND but one of a hundred may take longer than before the
 #: attack; a SEND is answered when the disk has it, and waits there for what came before it.
-BOUNDS = {"PING": 0.5, "SEND": 1.0}
+BOUNDS = {"PING": 0.5, "SEND": 0.75}
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class ComplaintTests(SynchronousTestCase):
                 for changes, fault in (
                     ({"ping": (QUICK, slow)}, f"the {who} peer's PING took 0.6"),
                     ({"ping": (QUICK, missing)}, "PING took inf"),
-                    ({"send": (QUICK, slower)}, f"the {who} peer's SEND took 1.1"),
+                    ({"send": (QUICK, slower)}, f"the {who} peer's SEND took 0.8"),
                     ({"send": (QUICK, missing)}, "SEND took inf"),
                     ({"cut_off": "the node hung up"}, "cut off: the node hung up"),
                 )
