@@ -119,6 +119,7 @@ class Soak:
     def run(self, seconds: float) -> Samples:
         """Let it go on, and measure."""
         samples = Samples()
+        self.node.wait_until_ready()
         time.sleep(min(WARMING_UP, seconds / 4))
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
