@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from p2pchat.history import Bounds, Entry, StoreError
 from p2pchat.identity import Address
-from p2pchat.store import answers, salvage
+from p2pchat.store import answers, salvage, wreck
 from p2pchat.store.database import Database
 from p2pchat.store.files import Files
 from p2pchat.store.transactions import Transactions
@@ -38,6 +38,9 @@ CLOSED, LATER, CUT = 1, 2, 4
 
 #: Most rows that a question to a damaged file brings: each page says a few hundred at the most.
 MOST_ROWS = 20_000
+
+#: How many numbers are tried behind the last that is known: enough here, and done at once.
+TAIL = 500
 
 #: Slices of work in which all has to be done.
 MOST_SLICES = 2000
@@ -213,5 +216,9 @@ def _watched() -> Iterator[None]:
         assert len(found) <= MOST_ROWS, "too much is kept of a damaged file"
         return found
 
-    with patch.object(Wreck, "_rows", rows), patch.object(salvage, "SLICE", 16):
+    with (
+        patch.object(Wreck, "_rows", rows),
+        patch.multiple(salvage, SLICE=16, MAX_TAIL=TAIL),
+        patch.object(wreck, "MAX_TAIL", TAIL),
+    ):
         yield
