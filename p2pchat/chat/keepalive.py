@@ -1,6 +1,6 @@
 """Is the other side still there, and how far away: PING, PONG and round trip times."""
 
-from collections import deque
+from array import array
 from statistics import fmean, quantiles
 
 from p2pchat.api import RttInfo
@@ -58,11 +58,15 @@ class RttStats:
 
     def __init__(self) -> None:
         self._count = 0
-        self._samples: deque[float] = deque(maxlen=RTT_SAMPLES)
+        # numbers and no objects: a node knows many peers, and this is most of what it keeps of each
+        self._samples = array("d")
 
     def add(self, seconds: float) -> None:
+        if self._count < RTT_SAMPLES:
+            self._samples.append(seconds * 1000)
+        else:
+            self._samples[self._count % RTT_SAMPLES] = seconds * 1000
         self._count += 1
-        self._samples.append(seconds * 1000)
 
     def info(self) -> RttInfo:
         if not self._samples:
@@ -70,7 +74,7 @@ class RttStats:
         cuts = (
             quantiles(self._samples, n=20, method="inclusive") if len(self._samples) > 1 else None
         )
-        last = self._samples[-1]
+        last = self._samples[(self._count - 1) % RTT_SAMPLES]
         return RttInfo(
             count=self._count,
             last=last,

@@ -1,5 +1,7 @@
 """PINGs without answer, and round trip times."""
 
+import tracemalloc
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.api import RttInfo
@@ -79,6 +81,18 @@ class Statistics(SynchronousTestCase):
         self.assertEqual(info.count, 101)
         for value, expected in ((info.last, 100), (info.mean, 50), (info.p50, 50), (info.p95, 95)):
             self.assertAlmostEqual(value, expected)
+
+    def test_they_are_numbers_and_no_objects(self) -> None:
+        stats = RttStats()
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number in range(2 * RTT_SAMPLES):
+            stats.add(number / 7)
+        kept, _ = tracemalloc.get_traced_memory()
+        self.assertLess(kept, 16 * RTT_SAMPLES)
+        last = stats.info().last
+        assert last is not None
+        self.assertAlmostEqual(last, 1000 * (2 * RTT_SAMPLES - 1) / 7)
 
     def test_only_the_newest_are_kept_and_all_are_counted(self) -> None:
         info = self.of(*([9.0] * 10 + [1.0] * RTT_SAMPLES))
