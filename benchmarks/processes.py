@@ -39,7 +39,7 @@ class Server:
         self._output, self._errors = folder / "stdout", folder / "stderr"
         with self._output.open("wb") as stdout, self._errors.open("wb") as stderr:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=ROOT
+                profiled(command), stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, cwd=ROOT
             )
 
     @property
@@ -139,7 +139,7 @@ def sink() -> contextlib.AbstractContextManager[Server]:
 def running(*command: str) -> Iterator[Server]:
     """Run a command whose first line of output tells its port."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(profiled(command), Path(folder))
+        server = Server(command, Path(folder))
         try:
             server.wait_for_port()
             yield server

@@ -29,6 +29,9 @@ _WAL, _SHM, _CLOSED, _DAMAGED, _TAKEN = "-wal", "-shm", "-closed", "-damaged", "
 #: How many bytes a database begins with, whatever is in it.
 _HEADER = 100
 
+#: Which of these tells what a program has to know to write it, and the most that there is to know.
+_WRITE_VERSION, _WAL_FORMAT = 18, 2
+
 
 class _Stamp(msgspec.Struct, frozen=True):
     """What a file was like: bytes, nanoseconds."""
@@ -73,6 +76,15 @@ class Files:
         if not self.path.exists() or size >= _HEADER:
             return False
         return size > 0 or self._beside(_CLOSED).is_file() or self._size(_WAL) > 0
+
+    def may_be_written(self) -> bool:
+        """Tell whether its header allows that; if not, SQLite reads it and fails at each write.
+
+        https://sqlite.org/fileformat2.html, 1.3.3: the file format write version is byte 18.
+        """
+        with self.path.open("rb") as file:
+            header = file.read(_HEADER)
+        return len(header) <= _WRITE_VERSION or header[_WRITE_VERSION] <= _WAL_FORMAT
 
     def take_stamp(self) -> bool:
         """Tell whether the database is as it was when it was closed in order, the last time.

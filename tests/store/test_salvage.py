@@ -313,6 +313,18 @@ class UnreadableTests(SalvageCase):
         self.assertEqual(stored[1:], [stored[0] + 1] + [None] * (len(stored) - 2))
         self.killed(files)
 
+    def test_a_header_that_forbids_writing(self) -> None:
+        self.database.close()
+        files = self.files()
+        data = bytearray(files["history.db"])
+        data[18] = 0xFF
+        self.killed({**files, "history.db": bytes(data)})
+        self.keep_up()
+        self.assertEqual(self.receive(1000), [max(self.entries) + 1])
+        entries = self.all()
+        del entries[max(entries)]
+        self.assertEqual(entries, self.entries)
+
     def test_pages_in_the_place_of_earlier_ones(self) -> None:
         self.database.close()
         files = self.files()
