@@ -256,6 +256,17 @@ class ChurnTests(ArchiveCase):
             self.settle(limit=60)
             self.finish()
 
+    def test_no_chat_of_ten_nodes_is_lost(self) -> None:
+        """Each has several of its own behind all that it had while the network failed."""
+        self.churn(10, count=10, times=40)
+        for node in self.nodes:
+            for number in range(3):
+                node.post(f"{node.name} at last {number}")
+        self.settle(limit=300)
+        self.network.advance(30)
+        self.assertGreater(self.nodes[0].archive.height, 30)
+        self.finish()
+
     def test_same_seed_same_log(self) -> None:
         digests = []
         for seed in (6, 6, 7):

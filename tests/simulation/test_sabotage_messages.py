@@ -1,5 +1,6 @@
 """The invariants about messages and publications notice when they do not hold."""
 
+from operator import itemgetter
 from typing import Any
 
 from msgspec import structs
@@ -8,14 +9,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from p2pchat.archive.own import OwnChats
 from p2pchat.chat.keepalive import KeepAlive
 from p2pchat.chat.messages import Pub
+from p2pchat.chat.outbox import Outbox
+from p2pchat.chat.protocol import ChatProtocol
 from p2pchat.chat.receiving import Receiving
 from p2pchat.chat.sending import Sending
 from p2pchat.errors import RequestError
 from p2pchat.events import DeliveryChanged
 from p2pchat.store.notebook import Notebook
-from tests.simulation.sabotage import SabotageCase
+from tests.integration import rules
+from tests.simulation.sabotage import QUIET_LIFE, SabotageCase, plan_of
 from tests.simulation.world.deliveries import Deliveries
+from tests.simulation.world.deployed import Deployed
 from tests.simulation.world.inhabitant import START, Inhabitant
+from tests.simulation.world.running import Outcome, run_plan
 
 
 class DeliveryTests(SabotageCase):
@@ -157,6 +163,47 @@ class PublicationTests(SabotageCase):
                 receiving._report(change(event))
 
         self.patch(Receiving, "_show", again)
+
+
+class DeployedTests(SabotageCase):
+    """What other programs are sent, and what is told of it."""
+
+    def talk_to(self, kind: str) -> set[str]:
+        steps = ((1, "enter", kind, 0), (16, "tell", 1, 0, 2), (25, "publish", 1, "*"))
+        return self.live(*steps).violated()
+
+    def live(self, *steps: Any, tamper: Any = None) -> Outcome:
+        ordered = sorted((*QUIET_LIFE, *steps), key=itemgetter(0))
+        return run_plan(plan_of(*ordered), tamper=tamper)
+
+    def test_publication_to_the_program_that_dies_of_it(self) -> None:
+        self.patch(ChatProtocol, "_learn_from", lambda *_: None)
+        self.assertIn("deployed_programs_live", self.talk_to("float-timed"))
+
+    def test_line_that_the_rules_do_not_allow(self) -> None:
+        self.patch(rules, "_FIELDS", {**rules._FIELDS, "PING": {"msg_id": "no uuid"}})
+        self.assertIn("deployed_programs_live", self.talk_to("judging"))
+
+    def test_delivered_and_never_sent(self) -> None:
+        put = Outbox.add
+
+        def settle(outbox: Outbox, letter: Any) -> None:
+            put(outbox, letter)
+            if letter.peer == "x0@CIC":
+                outbox.withdraw(letter.msg_id)
+
+        self.patch(Outbox, "add", settle)
+        self.assertIn("others_get_what_is_told", self.talk_to("judging"))
+
+    def test_sent_too_often(self) -> None:
+        take = Deployed.take
+
+        def take_many(link: Deployed, message: Any) -> None:
+            for _ in range(5):
+                take(link, message)
+
+        self.patch(Deployed, "take", take_many)
+        self.assertIn("others_get_what_is_told", self.talk_to("judging"))
 
 
 class LastWordsTests(SabotageCase):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.simulation import __main__ as program
 from tests.simulation.sabotage import QUIET_LIFE, plan_of
 from tests.simulation.wire import readable
 from tests.simulation.world import world
-from tests.simulation.world.plans import STRANGERS, Plan, make_plan
+from tests.simulation.world.plans import DEPLOYED, STRANGERS, Plan, make_plan
 from tests.simulation.world.running import run_plan
 from tests.simulation.world.shrinking import shrink
 
@@ -41,6 +42,15 @@ class PlanTests(SynchronousTestCase):
         outcome = run_plan(plan_of(*enter, *QUIET_LIFE))
         self.assertEqual(outcome.violations, [])
         self.assertEqual((outcome.messages, outcome.chats), (6 + 6, 2 + 3))
+
+    def test_each_deployed_program(self) -> None:
+        """All of them are talked to, and can live with what they are sent."""
+        enter = [(1, "enter", kind, number) for number, kind in enumerate(DEPLOYED)]
+        tell = [(14 + at, "tell", 1 + at % 2, at, 2) for at in range(len(DEPLOYED))]
+        plan = plan_of(*enter, *QUIET_LIFE, *tell, (100, "heal"))
+        outcome = run_plan(replace(plan, nodes=3 + len(DEPLOYED)))  # there is room for all
+        self.assertEqual(outcome.violations, [])
+        self.assertEqual(outcome.messages, 6 + 6 + 2 * len(DEPLOYED))
 
     def test_same_arguments_same_plan(self) -> None:
         self.assertEqual(make_plan(5, 6, 2), make_plan(5, 6, 2))

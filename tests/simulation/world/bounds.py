@@ -112,6 +112,11 @@ def _a_link(node: "Inhabitant") -> int:
     return MAX_STORING + ONE_READ
 
 
+def _most_peers(node: "Inhabitant") -> int:
+    """Return how many peers there may be: those with a link have a bound of their own."""
+    return max(node.limits.max_known_peers, sum(bool(peer.links) for peer in _chat(node)._peers))
+
+
 BOUNDS = (
     Bound("links", lambda n: _admission(n)._count, lambda n: n.limits.max_links),
     Bound(
@@ -124,7 +129,7 @@ BOUNDS = (
         lambda n: _largest(map(len, _admission(n)._silent.values())),
         lambda n: n.limits.max_handshakes_per_ip,
     ),
-    Bound("peers", lambda n: len(_chat(n)._peers), lambda n: n.limits.max_known_peers),
+    Bound("peers", lambda n: len(_chat(n)._peers), _most_peers),
     Bound("names", lambda n: len(_chat(n)._remembered), lambda n: n.limits.max_known_peers),
     Bound(
         "peers that are dialled",

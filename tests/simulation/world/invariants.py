@@ -18,6 +18,7 @@ from tests.simulation.world.deliveries import (
     every_end_was_told,
     is_told_in_order,
 )
+from tests.simulation.world.deployed import others_get_what_is_told
 from tests.simulation.world.inhabitant import (
     ABSENT,
     LEAVING,
@@ -244,6 +245,7 @@ def no_link_is_dead(world: "World") -> Iterator[str]:
 AT_THE_END = (
     all_accepted_has_arrived,
     every_end_was_told,
+    others_get_what_is_told,
     all_publications_have_arrived,
     nothing_arrived_twice,
     nothing_waits,

@@ -56,7 +56,21 @@ _TROUBLES = {
     "stop_rendezvous": 1,
 }
 
-#: Strangers that enter, each with the same chance.
+#: Deployed programs that answer honestly, of which some enter, each with the same chance.
+DEPLOYED = (
+    "judging",
+    "ending",
+    "rejecting",
+    "hanging-up",
+    "float-timed",
+    "echoing",
+    "impatient",
+    "leaving",
+    "relaying",
+    "publishing",
+)
+
+#: The other strangers.
 STRANGERS = (
     "legacy",
     "repeating",
@@ -98,6 +112,9 @@ class _Author:
         for number in range(self._random.randint(0, 3)):
             kind = self._random.choice(STRANGERS)
             self._add(self._random.uniform(0, self._end / 2), "enter", kind, number)
+        first = len(STRANGERS)  # numbers that no other stranger has
+        for number in range(first, first + self._random.randint(0, 2)):
+            self._deployed(number)
         kinds, weights = list(_TROUBLES), list(_TROUBLES.values())
         count = int(len(self._nodes) * self._random.uniform(1, 5) * self._end / 60)
         for kind in self._random.choices(kinds, weights, k=count):
@@ -114,6 +131,14 @@ class _Author:
     def _later(self, at: float, longest: float) -> float:
         """Draw when something is over: often soon, at times late, never behind the end."""
         return min(self._end, at + longest * self._random.random() ** 4 + 0.01)
+
+    def _deployed(self, number: int) -> None:
+        """Let a deployed program enter, and be written to."""
+        at = self._random.uniform(0, self._end / 2)
+        self._add(at, "enter", self._random.choice(DEPLOYED), number)
+        for _ in range(self._random.randint(1, 8)):
+            later = self._random.uniform(at, self._end)
+            self._add(later, "tell", self._node(), number, self._random.choice((1, 1, 3, 8)))
 
     # One method for each kind of trouble; each adds its steps at that time and later.
 

@@ -4,6 +4,8 @@ What they do is in docs/protocols.md, sections 2 and 3.
 """
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from random import Random
 from struct import pack
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -33,17 +35,23 @@ AGAIN = 31.0
 class Stranger:
     """One program on a machine of its own, of one of the kinds in plans.STRANGERS."""
 
-    def __init__(self, world: "World", kind: str, number: int) -> None:
+    def __init__(
+        self, world: "World", kind: str, number: int, link: "type[ChatLink | ArchiveLink]"
+    ) -> None:
         self.world = world
         self.kind = kind
+        self.number = number
         self.name = f"x{number}"
         self.peer_id = f"{self.name}@CIC"
         self.ip = f"10.0.1.{number + 1}"
         self.host: HostReactor = world.network.host(self.ip)
         self.random = Random(f"{world.plan.seed} {self.name}")
         self.said = 0
-        self.link: type[ChatLink | ArchiveLink] = CHAT.get(kind, ArchiveLink)
-        port = CHAT_PORT if kind in CHAT else ARCHIVE_PORT
+        self.links: list[ChatLink] = []
+        #: How often each message came that it acknowledged, if it is one that judges.
+        self.got: Counter[str] = Counter()
+        self.link: type[ChatLink | ArchiveLink] = link
+        port = CHAT_PORT if issubclass(link, ChatLink) else ARCHIVE_PORT
         self.host.listenTCP(port, _factory(self, self.link))
         again = LoopingCall(self._again, port)
         again.clock = self.host
@@ -92,6 +100,7 @@ class ChatLink(LineReceiver):
     delimiter = b"\n"
     MAX_LENGTH = 40_000
     introduction: ClassVar[dict[str, Any]] = {}
+    features: Sequence[str] = ("ack", "metrics")
 
     def __init__(self, stranger: Stranger, *, dialled: bool) -> None:
         self.stranger = stranger
@@ -105,8 +114,7 @@ class ChatLink(LineReceiver):
 
     def greet(self, kind: str) -> None:
         who = self.stranger.peer_id
-        features = ["ack", "metrics"]
-        self.tell(kind, peer_id=who, version="1.0", features=features, **self.introduction)
+        self.tell(kind, peer_id=who, version="1.0", features=self.features, **self.introduction)
 
     def send(self, msg_id: str, text: str, src: str | None = None) -> None:
         """Say something, in whose name ever; it is ours all the same."""

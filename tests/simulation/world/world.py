@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 
 from p2pchat.archive.archive import Archive
 from p2pchat.events import Event
+from p2pchat.identity import PeerId
 from p2pchat.rendezvous.registry import MemoryRegistry
 from p2pchat.rendezvous.server import RendezvousFactory
 from tests.simulation.connection import StreamSocket
 from tests.simulation.network import Network
 from tests.simulation.world import invariants
+from tests.simulation.world.deployed import DEPLOYED
 from tests.simulation.world.inhabitant import ABSENT, RENDEZVOUS, Inhabitant
 from tests.simulation.world.plans import Plan, Step
 from tests.simulation.world.publications import Publications
-from tests.simulation.world.strangers import Stranger
+from tests.simulation.world.strangers import CHAT, ArchiveLink, Stranger
 
 #: Seconds that a mended world has until nothing is under way any more, and that it stays so.
 LONGEST_SETTLING = 1800.0
@@ -115,6 +117,15 @@ class World:
         if node is not None and node.disk.received(stranger, msg_id) is None:
             self._note("is_stored_when_promised", f"{node} acknowledged {msg_id!r} of {stranger}")
 
+    def judge(self, peer_id: str) -> Stranger | None:
+        """Return the deployed program of that name, if it is one that answers honestly."""
+        judges = (one for one in self.strangers if one.kind in DEPLOYED)
+        return next((one for one in judges if one.peer_id == peer_id), None)
+
+    def hurt(self, what: str) -> None:
+        """Note what a deployed program could not live with."""
+        self._note("deployed_programs_live", what)
+
     # The verbs of plans
 
     def start(self, node: Inhabitant) -> None:
@@ -147,6 +158,12 @@ class World:
         for at in range(count):
             self._say(node, other, f"{node} to {other}, {number}.{at}".ljust(*length or [0], "."))
 
+    def tell(self, node: Inhabitant, stranger: int, count: int, number: int) -> None:
+        """Say something to a deployed program, by its number."""
+        other = self.judge(f"x{stranger}@CIC")
+        for at in range(count if other is not None else 0):
+            node.say(PeerId(other.peer_id), f"{node} to {other.name}, {number}.{at}")
+
     def publish(self, node: Inhabitant, target: str, number: int) -> None:
         self._publish(node, target, f"{node} to {target}, {number}")
 
@@ -156,6 +173,7 @@ class World:
 
     def part(self, *numbers: int) -> None:
         left = [f"10.0.0.{number}" for number in numbers]
+        left += [one.ip for one in self.strangers if (one.number + len(numbers)) % 2]
         right = {node.ip for node in self.nodes.values()} | {s.ip for s in self.strangers}
         self.network.partition(left, (right | {RENDEZVOUS}) - set(left))
 
@@ -204,7 +222,8 @@ class World:
             host.listenTCP(8080, RendezvousFactory(host, MemoryRegistry(host.seconds)))
 
     def enter(self, kind: str, number: int) -> None:
-        self.strangers.append(Stranger(self, kind, number))
+        link = DEPLOYED.get(kind) or CHAT.get(kind, ArchiveLink)
+        self.strangers.append(Stranger(self, kind, number, link))
 
     # Within
 
@@ -304,9 +323,9 @@ class World:
 
 _OF_A_NODE = frozenset(
     (
-        *("start", "crash", "move", "stop", "drift", "set_clock", "say", "publish", "chat"),
+        *("start", "crash", "move", "stop", "drift", "set_clock", "say", "tell", "publish", "chat"),
         *("shelter", "unshelter", "fill_disk", "free_disk"),
     )
 )
 
-_SPEAKING = frozenset(("say", "publish", "chat"))
+_SPEAKING = frozenset(("say", "tell", "publish", "chat"))
