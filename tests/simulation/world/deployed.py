@@ -94,7 +94,8 @@ class Deployed(ChatLink):
         if b'"HELLO_REJECT"' in line:
             return {}
         for fault in faults(line):
-            if self.other or not fault.startswith("BYE.dst"):  # to whom it never heard
+            # who dialled us may leave before it has heard who we are
+            if (self.dialled and self.other) or not fault.startswith("BYE.dst"):
                 self.hurt(fault)
         try:
             message: dict[str, Any] = json.loads(line)
