@@ -196,9 +196,10 @@ BOUNDS = (
         lambda n: n.archive_settings.max_peers,
     ),
     Bound(
-        "addresses of lists that are dialled",
+        "addresses of the archive that are tried",
         lambda n: _archive(n)._neighbours._dialer.tentative,
-        lambda n: MAX_DIALLING,
+        # those of lists, those of an earlier run, and peers of the chat, which say where theirs is
+        lambda n: MAX_DIALLING + n.limits.max_links,
     ),
     Bound(
         "bytes of archives that arrive",
