@@ -14,6 +14,7 @@ from p2pchat.logs import Logs, has_log
 from p2pchat.ports import METRICS_BACKLOG, open_port, take_port
 from p2pchat.process import spare_collections
 from p2pchat.rendezvous.backends import make_backend
+from p2pchat.rendezvous.doorway import open_doorway
 from p2pchat.rendezvous.limits import ServerLimits
 from p2pchat.rendezvous.server import RendezvousFactory
 from p2pchat.rendezvous.standalone import StandaloneServer
@@ -74,7 +75,7 @@ def _make_service(options: Options) -> ServerService:
     listening = take_port(settings.bind, settings.port, BACKLOG, _PORT_HINT)
     service = ServerService(None if has_log(options.parent) else logs.observer)
     StandaloneServer(
-        *(server, open_port(reactor, listening), without_password(options.registry)),
+        *(server, open_doorway(reactor, listening), without_password(options.registry)),
         trust_proxy=settings.trust_proxy,
     ).setServiceParent(service)
     if config.metrics.port is not None:

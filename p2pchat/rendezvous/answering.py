@@ -3,7 +3,7 @@
 The order in which conditions are checked is that of docs/protocols.md, section 1.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import NamedTuple
 
 import msgspec
@@ -63,6 +63,17 @@ async def answer(registry: Registry, line: bytes, asker: Asker) -> Answer:
         return refusal("registry_full", request.kind)
     except RegistryUnavailableError:
         return refusal(UNAVAILABLE, request.kind)
+
+
+def at_once(answering: Coroutine[object, None, Answer]) -> Answer:
+    """Return what a coroutine answers that waits for nothing; RuntimeError if it does wait."""
+    try:
+        answering.send(None)
+    except StopIteration as answered:
+        found: Answer = answered.value
+        return found
+    answering.close()
+    raise RuntimeError("the registry keeps us waiting")
 
 
 def refusal(message: str, kind: str = NO_KIND) -> Answer:

@@ -58,18 +58,21 @@ class Server(Interface):
 
 @implementer(IHalfCloseableProtocol)
 class RendezvousProtocol(Protocol):
-    """One connection of a client."""
+    """One connection of a client; with a `reply` it has only to take the rest of that."""
 
     transport: ITCPTransport
     log = Logger()
 
-    def __init__(self, server: Server, ip: str, port: int, reached: str) -> None:
+    def __init__(
+        self, server: Server, ip: str, port: int, reached: str, reply: bytes = b""
+    ) -> None:
         self._server = server
         self.ip = ip
         self._port = port
         self._reached = reached
         self._received = bytearray()
-        self._reading = True
+        self._rest_of_reply = reply
+        self._reading = not reply
         self._complete = False
         self._admitted = False
         self._deadlines = server.request_deadlines
@@ -77,6 +80,11 @@ class RendezvousProtocol(Protocol):
         self._answering: Deferred[Answer] | None = None
 
     def connectionMade(self) -> None:
+        if self._rest_of_reply:
+            self._set_deadline(self._server.reply_deadlines)
+            self.transport.write(self._rest_of_reply)
+            self.transport.loseConnection()
+            return
         self._deadlines.begin(self)
         self._server.limiter.judge(self.ip, self._judged)
 

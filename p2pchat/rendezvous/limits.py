@@ -116,6 +116,15 @@ class RateLimiter:
         source.window.add(now)
         return _ADMITTED
 
+    def admit(self, ip: str) -> bool:
+        """Count one connection from ip if it is served; if it is not, that is not counted yet."""
+        now = self._seconds()
+        source = self._source(ip, now)
+        if 0 < source.blocked_until - now <= self._block_time or source.window.wait(now) > 0:
+            return False
+        source.window.add(now)
+        return True
+
     def _source(self, ip: str, now: float) -> _Source:
         source = self._sources.get(ip)
         if source is None:

@@ -72,6 +72,8 @@ class RedisRegistry:
     clock of the Redis server, or by `redis_time` (seconds since 1970) in its place, for tests.
     """
 
+    at_once = False
+
     def __init__(
         self,
         client: RedisClient,

@@ -25,8 +25,11 @@ class Registry(Protocol):
     """Registrations by (IP, namespace, name), each gone when its ttl is over.
 
     The methods are coroutines, because a registry that other servers share is asked over a network;
-    each may raise RegistryUnavailableError, within a bounded time.
+    each may raise RegistryUnavailableError, within a bounded time. `at_once`: once it is open, they
+    wait for nothing.
     """
+
+    at_once: bool
 
     async def open(self) -> None:
         """Begin, with what was registered before if it is kept; the first thing to call."""
@@ -75,6 +78,8 @@ class MemoryRegistry:
     be that of a whole building. Lookups cost what they return; expiry costs what expires. `changed`
     hears of every change at once, and must not raise.
     """
+
+    at_once = True
 
     def __init__(
         self,

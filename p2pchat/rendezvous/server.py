@@ -3,18 +3,21 @@
 See docs/protocols.md, section 1; `connection.py` is one connection.
 """
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from p2pchat.rendezvous import replies
-from p2pchat.rendezvous.answering import Answer
+from p2pchat.rendezvous.answering import Answer, Asker, answer, at_once
 from p2pchat.rendezvous.connection import RendezvousProtocol, plain
 from p2pchat.rendezvous.deadlines import Deadlines
 from p2pchat.rendezvous.limits import (
     DEFAULT_LIMITS,
     Limiter,
+    RateLimiter,
     ServerLimits,
     Verdict,
     make_limiter,
@@ -63,21 +66,51 @@ class RendezvousFactory(ServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> RendezvousProtocol | None:
         return self.admit(plain(getattr(addr, "host", "")), getattr(addr, "port", 0))
 
-    def admit(self, ip: str, port: int, reached: str = "") -> RendezvousProtocol | None:
+    def admit(
+        self, ip: str, port: int, reached: str = "", reply: bytes = b""
+    ) -> RendezvousProtocol | None:
         """Take a connection of ip; None if there is no room.
 
-        `reached` is our own address as the client knows it, if the transport does not tell.
+        `reached` is our own address as the client knows it, if the transport does not tell. A
+        `reply` is left to be sent to a request that answer_at_once() was asked.
         """
         reason = self._lack_of_room(ip)
         if reason is not None:
             self.tally.refused[reason] += 1
             self.log.debug("[Rendezvous] too many connections, {ip} turned away", ip=ip)
             return None
-        protocol = RendezvousProtocol(self, ip, port, reached)
+        protocol = RendezvousProtocol(self, ip, port, reached, reply)
         self._open.setdefault(ip, set()).add(protocol)
         self._connections += 1
-        self.tally.accepted += 1
+        self.tally.accepted += not reply
         return protocol
+
+    @property
+    def can_answer_at_once(self) -> bool:
+        """Whether neither the registry nor the limiter has to wait for anything."""
+        return self.registry.at_once and isinstance(self.limiter, RateLimiter)
+
+    def answer_at_once(self, ip: str, data: bytes, reached: Callable[[], str]) -> bytes | None:
+        """Return the reply to what ip sent with its connection; b"" if it broke us.
+
+        None, and nothing is done or counted, if that is no whole request or not to be served: such
+        a connection goes the ordinary way. `reached` tells our own address as the client knows it.
+        """
+        end = data.find(b"\n") + 1
+        if not 0 < end <= self.limits.line_length or self._lack_of_room(ip) is not None:
+            return None
+        if not (isinstance(self.limiter, RateLimiter) and self.limiter.admit(ip)):
+            return None
+        self.tally.accepted += 1
+        since = self.clock.seconds()
+        try:
+            found = at_once(answer(self.registry, data[: end - 1], Asker(ip, reached)))
+        except Exception:  # noqa: BLE001  # whatever breaks must not cost more than this answer
+            self.tally.failures += 1
+            self.log.failure("[Rendezvous] no answer for {ip}", ip=ip)
+            return b""
+        self.answered(found, since)
+        return found.line
 
     def refusal(self, ip: str, port: int, verdict: Verdict) -> bytes:
         """Return what a connection is told that comes too often; nothing the first time."""

@@ -40,6 +40,7 @@ class SqliteRegistry:
     costs what was to be kept, not a request: `notify` hears of either.
     """
 
+    at_once = True
     log = Logger()
 
     def __init__(

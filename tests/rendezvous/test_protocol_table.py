@@ -170,8 +170,8 @@ class ProtocolTable:
         self.network.ports.clear()
         registry = self.backend.begin(self.reactor)
         limiter = self.backend.limiter(self.reactor)
-        factory = RendezvousFactory(self.reactor, registry, limiter=limiter)
-        self.reactor.listenTCP(8080, factory)
+        self.factory = RendezvousFactory(self.reactor, registry, limiter=limiter)
+        self.reactor.listenTCP(8080, self.factory)
 
     def ask(self, sends, seconds=0.0):
         client = connect(self.reactor, "127.0.0.1", 8080, sends)
@@ -280,3 +280,19 @@ class InAFileTests(ProtocolTable, SynchronousTestCase):
 
 class InRedisTests(ProtocolTable, SynchronousTestCase):
     make_backend = RedisBackend
+
+
+class AtTheDoorTests(ProtocolTable, SynchronousTestCase):
+    """What comes as a whole is answered as a server of its own does it; the rest as ever."""
+
+    make_backend = MemoryBackend
+
+    def ask(self, sends, seconds=0.0):
+        answer = self.factory.answer_at_once("127.0.0.1", sends, lambda: "127.0.0.1")
+        if answer is not None:
+            self.assertIn(b"\n", sends)
+            return answer
+        is_short = 0 < sends.find(b"\n") + 1 <= 32768
+        came = super().ask(sends, seconds)
+        self.assertFalse(is_short and came != b"", "it was not answered at the door")
+        return came

@@ -1,0 +1,195 @@
+"""The port of a busy server: who comes with a request is answered at the door.
+
+Most clients send their line as soon as they are connected, so that it is there when the connection
+is accepted. Then it is read, answered and closed at once, with no more system calls than that
+takes; to make a transport, to watch it and to take it down again would cost more than the answer.
+Whatever is not as simple goes the ordinary way: a line that is still coming, a reply that the
+client has to read before all of it can be sent, and whoever is to be turned away.
+"""
+
+import os
+import socket
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IListeningPort,
+    IReadDescriptor,
+)
+from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from p2pchat.ports import Opener, open_port
+from p2pchat.rendezvous.connection import RendezvousProtocol, plain
+from p2pchat.rendezvous.server import RendezvousFactory
+
+#: Connections that are accepted in one turn of the reactor.
+TURN = 64
+
+#: Seconds until it is tried again when the system has no room for another connection.
+PAUSE = 0.1
+
+#: The most that is read at the door, in bytes.
+READ = 65536
+
+
+@implementer(IListeningPort, IReadDescriptor)
+class Doorway:
+    """Accepts the connections of a listening socket for a server."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, listening: socket.socket, server: RendezvousFactory) -> None:
+        self._reactor = reactor
+        self._listening = listening
+        self._server = server
+        self._pausing: IDelayedCall | None = None
+
+    # IListeningPort
+
+    def startListening(self) -> None:
+        """Accept from now on."""
+        self._server.doStart()
+        self._reactor.addReader(self)
+
+    def stopListening(self) -> "Deferred[None]":
+        """Accept nothing more."""
+        if self._listening.fileno() >= 0:
+            self._reactor.removeReader(self)
+            if self._pausing is not None:
+                self._pausing.cancel()
+            self._listening.close()
+            self._server.doStop()
+        return succeed(None)
+
+    def getHost(self) -> IAddress:
+        """Return where it listens."""
+        return _address(self._listening.family, self._listening.getsockname())
+
+    # IReadDescriptor
+
+    def fileno(self) -> int:
+        return self._listening.fileno()
+
+    def logPrefix(self) -> str:  # noqa: N802  ILoggingContext's name
+        return "Rendezvous"
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor ends, or the socket is of no use any more."""
+        self.stopListening()
+
+    def doRead(self) -> None:  # noqa: N802  IReadDescriptor's name
+        """Take the connections that wait, some at a time."""
+        for _ in range(TURN):
+            try:
+                connection, place = self._listening.accept()
+            except (BlockingIOError, ConnectionError, InterruptedError):
+                return  # there is none, or it is gone already
+            except OSError as error:
+                self._pause(error)
+                return
+            with connection:
+                self._take(connection, place)
+
+    # Within
+
+    def _take(self, connection: socket.socket, place: tuple[Any, ...]) -> None:
+        """Serve one connection; whoever hangs up meanwhile is not waited for."""
+        with suppress(ConnectionError):
+            data = _read(connection)
+            reply = self._server.answer_at_once(
+                plain(place[0]), data, lambda: plain(connection.getsockname()[0])
+            )
+            if reply is None:
+                self._hand_over(connection, _Rest(self._server, place, data))
+                return
+            sent = _send(connection, reply)
+            if sent < len(reply):
+                self._hand_over(connection, _Rest(self._server, place, b"", reply[sent:]))
+
+    def _hand_over(self, connection: socket.socket, rest: "_Rest") -> None:
+        """Let the reactor go on with a connection, by a handle of its own."""
+        connection.setblocking(False)
+        self._reactor.adoptStreamConnection(connection.fileno(), connection.family, rest)
+        rest.go_on()
+
+    def _pause(self, error: OSError) -> None:
+        self.log.warn(
+            "[Rendezvous] accepts nothing for now: {why}", why=os.strerror(error.errno or 0)
+        )
+        self._reactor.removeReader(self)
+        self._pausing = self._reactor.callLater(PAUSE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pausing = None
+        self._reactor.addReader(self)
+
+
+class _Rest(ServerFactory):
+    """Goes on with one connection: with the request, of which `data` was read, or the reply."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        server: RendezvousFactory,
+        place: tuple[Any, ...],
+        data: bytes,
+        reply: bytes = b"",
+    ) -> None:
+        self._server = server
+        self._place = place
+        self._data = data
+        self._reply = reply
+        self._protocol: RendezvousProtocol | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        ip, port = plain(self._place[0]), self._place[1]
+        self._protocol = self._server.admit(ip, port, reply=self._reply)
+        return self._protocol
+
+    def go_on(self) -> None:
+        """Let the protocol have what was read for it."""
+        if self._protocol is not None and self._data:
+            self._protocol.dataReceived(self._data)
+
+
+def open_doorway(reactor: Any, listening: socket.socket) -> Opener:
+    """Return the same as open_port, which answers at the door for a server that can."""
+    open_ordinary = open_port(reactor, listening)
+
+    def accept(factory: ServerFactory) -> IListeningPort:
+        if not isinstance(factory, RendezvousFactory) or not factory.can_answer_at_once:
+            return open_ordinary(factory)
+        doorway = Doorway(reactor, listening, factory)
+        doorway.startListening()
+        return doorway
+
+    return accept
+
+
+def _read(connection: socket.socket) -> bytes:
+    """Return what is here already."""
+    try:
+        return connection.recv(READ, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return b""
+
+
+def _send(connection: socket.socket, reply: bytes) -> int:
+    """Send what can be sent without waiting; return how many bytes that were."""
+    try:
+        return connection.send(reply, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return 0
+
+
+def _address(family: int, place: tuple[Any, ...]) -> IAddress:
+    kind = IPv6Address if family == socket.AF_INET6 else IPv4Address
+    return kind("TCP", place[0], place[1])
