@@ -8,7 +8,7 @@ from benchmarks.rendezvous_rounds import Question, measure_round, middle
 from benchmarks.rendezvous_servers import service
 
 FEW, MANY = 100, 100_000
-ROUNDS = 3
+ROUNDS = 7
 
 #: A request may cost this many times as much when there are MANY.
 WANTED_RATIO = 1.5

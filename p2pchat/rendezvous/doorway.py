@@ -50,6 +50,9 @@ class Doorway:
         self._listening = listening
         self._server = server
         self._pausing: IDelayedCall | None = None
+        #: Who has said nothing yet, and is looked at once more in the next turn.
+        self._late: list[tuple[socket.socket, tuple[Any, ...]]] = []
+        self._next_turn: IDelayedCall | None = None
 
     # IListeningPort
 
@@ -62,8 +65,12 @@ class Doorway:
         """Accept nothing more."""
         if self._listening.fileno() >= 0:
             self._reactor.removeReader(self)
-            if self._pausing is not None:
-                self._pausing.cancel()
+            for call in (self._pausing, self._next_turn):
+                if call is not None:
+                    call.cancel()
+            for connection, _ in self._late:
+                connection.close()
+            self._late.clear()
             self._listening.close()
             self._server.doStop()
         return succeed(None)
@@ -94,15 +101,29 @@ class Doorway:
             except OSError as error:
                 self._pause(error)
                 return
-            with connection:
-                self._take(connection, place)
+            data = _read(connection)
+            if data:
+                self._take(connection, place, data)
+            else:
+                self._look_again(connection, place)
 
     # Within
 
-    def _take(self, connection: socket.socket, place: tuple[Any, ...]) -> None:
+    def _look_again(self, connection: socket.socket, place: tuple[Any, ...]) -> None:
+        """Let a client whose connection was accepted at once come to send its line."""
+        self._late.append((connection, place))
+        if self._next_turn is None:
+            self._next_turn = self._reactor.callLater(0, self._take_late)
+
+    def _take_late(self) -> None:
+        self._next_turn = None
+        late, self._late = self._late, []
+        for connection, place in late:
+            self._take(connection, place, _read(connection))
+
+    def _take(self, connection: socket.socket, place: tuple[Any, ...], data: bytes) -> None:
         """Serve one connection; whoever hangs up meanwhile is not waited for."""
-        with suppress(ConnectionError):
-            data = _read(connection)
+        with connection, suppress(ConnectionError):
             reply = self._server.answer_at_once(
                 plain(place[0]), data, lambda: plain(connection.getsockname()[0])
             )
@@ -175,11 +196,10 @@ def open_doorway(reactor: Any, listening: socket.socket) -> Opener:
 
 
 def _read(connection: socket.socket) -> bytes:
-    """Return what is here already."""
-    try:
+    """Return what is here already; nothing, too, if the connection is gone."""
+    with suppress(BlockingIOError, ConnectionError):
         return connection.recv(READ, socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return b""
+    return b""
 
 
 def _send(connection: socket.socket, reply: bytes) -> int:

@@ -10,6 +10,8 @@ import msgspec
 class SlidingWindow:
     """When something happened lately: never more often than `limit` times in `span` seconds."""
 
+    __slots__ = ("_times", "limit", "span")
+
     def __init__(self, limit: int, span: float) -> None:
         self.limit = limit
         self.span = span

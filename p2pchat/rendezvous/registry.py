@@ -67,8 +67,8 @@ def _unheard(key: Key, term: Term | None) -> None:
 # What the heap may hold beyond twice the registrations before it is built anew.
 _HEAP_SLACK = 1024
 
-# Bytes of answers that are kept for who asks next: those of 60,000 peers.
-_MAX_LINES = 8 * 1024 * 1024
+# Bytes of answers that are kept for who asks next: those of 120,000 peers.
+_MAX_LINES = 16 * 1024 * 1024
 
 
 class MemoryRegistry:

@@ -52,7 +52,7 @@ def listing(peers: Iterable[Listed]) -> bytes:
     return listing_of([text.encode("ascii")])
 
 
-def listing_of(entries: Iterable[bytes | bytearray]) -> bytes:
+def listing_of(entries: Iterable[bytes]) -> bytes:
     """List peers by their entries, or by several such in one."""
     return b'{"status": "OK", "peers": [%b]}\n' % b", ".join(entries)
 
@@ -63,12 +63,12 @@ def template(ip: str, port: int, name: str, namespace: str, ttl: int) -> bytes:
     return f"{entry}%d}}".encode("ascii")
 
 
-def filled(templates: bytes | bytearray, left: Iterable[int]) -> bytes | bytearray:
+def filled(templates: bytes, left: tuple[int, ...]) -> bytes:
     """Write entries from their templates, joined by `, `, with the seconds that each has left.
 
     That takes a fraction of the time that it takes to write them anew.
     """
-    return templates % tuple(left)
+    return templates % left
 
 
 def blocked(host: str, port: int, limit: int, seconds: float) -> bytes:

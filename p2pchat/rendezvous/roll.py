@@ -4,10 +4,11 @@ Nearly all of a listing stays the same from one DISCOVER to the next: its text i
 seconds that each has left are put in.
 """
 
+from array import array
 from collections.abc import Sequence
-from itertools import starmap
+from itertools import repeat, starmap
 from math import floor
-from operator import itemgetter
+from operator import itemgetter, sub
 from sys import intern
 from typing import NamedTuple
 
@@ -53,9 +54,12 @@ class Roll:
     def __init__(self) -> None:
         self.terms: dict[Key, Term] = {}
         # In the same order, or None if they have to be made anew when they are asked for: the
-        # entries in one template, and the seconds of the clock in which they expire.
-        self._template: bytearray | None = None
-        self._ends: list[int] | None = None
+        # entries in one template, and the seconds of the clock in which they expire. They grow as
+        # peers come: to write thousands at once would make the first who asks wait.
+        # Bytes are filled in faster, and an array of them is what can grow.
+        self._template: bytes | bytearray | None = b""
+        self._ends: array[int] | None = array("q")  # of a list each number would lie elsewhere
+        self._first_end = 0  # the least of them, if there are any
         self._loopbacks = 0
 
     @property
@@ -68,9 +72,14 @@ class Roll:
         self.terms[key] = term
         self._loopbacks += is_loopback(key.ip)
         if self._ends is not None:
-            self._ends.append(floor(term.expires_at))
+            end = floor(term.expires_at)
+            self._first_end = min(self._first_end, end) if self._ends else end
+            self._ends.append(end)
         if self._template is not None:
-            self._template += (b", " if self._template else b"") + _template(key, term)
+            entry = (b", " if self._template else b"") + _template(key, term)
+            if isinstance(self._template, bytes):
+                self._template = bytearray(self._template)
+            self._template += entry
 
     def replace(self, key: Key, old: Term, term: Term) -> None:
         """Replace the old term of a registration."""
@@ -85,7 +94,7 @@ class Roll:
         self._template = self._ends = None
         self._loopbacks -= is_loopback(key.ip)
 
-    def left(self, second: int) -> list[int]:
+    def left(self, second: int) -> tuple[int, ...]:
         """Return the seconds that each has left, in the order of `terms`.
 
         They are counted from the `second` of the clock at which the present one ends: they are
@@ -93,14 +102,17 @@ class Roll:
         """
         if self._ends is None:
             # `floor` and no `int`: that takes three times as long, which is felt with 10,000 peers
-            self._ends = list(map(floor, map(_expires_at, self.terms.values())))
-        left = [end - second for end in self._ends]
-        return left if min(left, default=0) >= 0 else [max(0, one) for one in left]
+            self._ends = array("q", map(floor, map(_expires_at, self.terms.values())))
+            self._first_end = min(self._ends, default=0)
+        left = tuple(map(sub, self._ends, repeat(second)))
+        return left if self._first_end >= second else tuple(max(0, one) for one in left)
 
-    def entries(self, second: int) -> bytes | bytearray:
+    def entries(self, second: int) -> bytes:
         """Write them as a listing has them, with the seconds that each has left."""
         if self._template is None:
-            self._template = bytearray(b", ".join(starmap(_template, self.terms.items())))
+            self._template = b", ".join(starmap(_template, self.terms.items()))
+        elif not isinstance(self._template, bytes):
+            self._template = bytes(self._template)
         return replies.filled(self._template, self.left(second))
 
 

@@ -64,10 +64,15 @@ class DoorwayTests(SynchronousTestCase):
         client.sendall(sends)
         return client
 
+    def take(self):
+        """Let the port take who waits, and look again at those who said nothing yet."""
+        self.port.doRead()
+        self.reactor.advance(0)
+
     def ask(self, sends):
         """Return all that comes until the connection ends."""
         client = self.client(sends)
-        self.port.doRead()
+        self.take()
         return b"".join(iter(lambda: client.recv(1 << 20), b""))
 
     def test_a_line_that_is_there_is_answered_without_a_transport(self):
@@ -97,7 +102,7 @@ class DoorwayTests(SynchronousTestCase):
     def test_a_line_that_is_still_coming_goes_the_ordinary_way(self):
         for begun in (b"", REGISTER[:10]):
             self.client(begun)
-            self.port.doRead()
+            self.take()
             protocol, transport = self.reactor.adopted.pop()
             self.assertEqual(transport.value(), b"")
             self.assertEqual(self.server.connections, 1)
@@ -105,6 +110,19 @@ class DoorwayTests(SynchronousTestCase):
             self.assertEqual(transport.value(), GRANTED)
             self.assertTrue(transport.disconnecting)
             protocol.connectionLost()
+
+    def test_a_line_that_comes_a_moment_later_is_still_answered_at_the_door(self):
+        client = self.client()
+        self.port.doRead()
+        client.sendall(REGISTER)
+        self.reactor.advance(0)
+        self.assertEqual(client.recv(1000), GRANTED)
+        self.assertEqual(self.reactor.adopted, [])
+        late = self.client()
+        self.port.doRead()
+        self.port.stopListening()
+        self.assertEqual(late.recv(1000), b"")
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_a_line_that_is_too_long_goes_the_ordinary_way(self):
         self.serve(line_length=20)
@@ -128,7 +146,7 @@ class DoorwayTests(SynchronousTestCase):
     def test_there_is_no_room_beyond_the_bounds(self):
         self.serve(max_connections_per_ip=1)
         self.client()
-        self.port.doRead()
+        self.take()
         self.assertEqual(self.ask(REGISTER), b"")
         self.assertEqual(self.server.tally.refused["ip_full"], 1)
 

@@ -49,14 +49,14 @@ class ReplyTests(SynchronousTestCase):
             replies.template(peer.ip, peer.port, peer.name, peer.namespace, peer.ttl)
             for peer in listed
         ]
-        filled = replies.filled(b", ".join(templates), [peer.expires_in for peer in listed])
+        filled = replies.filled(b", ".join(templates), tuple(peer.expires_in for peer in listed))
         entries = [filled] if listed else []
         self.assertEqual(replies.listing_of(entries), replies.listing(listed))
 
     def test_a_percent_sign_stands_for_itself(self):
         listed = Listed("fe80::1%eth0", 1, "%d", "100%", 60, 59)
         template = replies.template("fe80::1%eth0", 1, "%d", "100%", 60)
-        entry = replies.filled(template, [59])
+        entry = replies.filled(template, (59,))
         self.assertEqual(replies.listing_of([entry]), replies.listing([listed]))
 
     @settings(deadline=None)

@@ -1,5 +1,7 @@
 """The registrations of a namespace."""
 
+from unittest.mock import patch
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.rendezvous import replies
@@ -56,13 +58,13 @@ class RollTests(SynchronousTestCase):
 
     def test_who_comes_later_is_written_behind_the_others(self):
         self.call().line()
-        before = self.roll._template
-        self.roll.add(Key("10.0.0.3", "CIC", "eve"), Term(4002, 10, 105.0))
-        self.assertIs(self.roll._template, before)
-        self.lines.drop("CIC")
-        call = self.call()
-        self.assertEqual([peer.name for peer in call.peers], ["ana", "bob", "eve"])
-        self.assertEqual(call.line(), replies.listing(call.peers))
+        with patch.object(replies, "template", wraps=replies.template) as written:
+            self.roll.add(Key("10.0.0.3", "CIC", "eve"), Term(4002, 10, 105.0))
+            self.lines.drop("CIC")
+            call = self.call()
+            self.assertEqual([peer.name for peer in call.peers], ["ana", "bob", "eve"])
+            self.assertEqual(call.line(), replies.listing(call.peers))
+        self.assertEqual(written.call_count, 1)
 
     def test_several_rolls_are_called_one_after_the_other(self):
         other = Roll()
