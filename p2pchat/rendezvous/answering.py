@@ -66,14 +66,14 @@ async def answer(registry: Registry, line: bytes, asker: Asker) -> Answer:
 
 
 def at_once(answering: Coroutine[object, None, Answer]) -> Answer:
-    """Return what a coroutine answers that waits for nothing; RuntimeError if it does wait."""
+    """Return what a coroutine answers that waits for nothing; ValueError if it does."""
     try:
         answering.send(None)
     except StopIteration as answered:
         found: Answer = answered.value
         return found
     answering.close()
-    raise RuntimeError("the registry keeps us waiting")
+    raise ValueError("the registry keeps us waiting")
 
 
 def refusal(message: str, kind: str = NO_KIND) -> Answer:

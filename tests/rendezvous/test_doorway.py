@@ -5,6 +5,7 @@ import struct
 from unittest.mock import patch
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -180,6 +181,15 @@ class DoorwayTests(SynchronousTestCase):
         with patch.object(self.registry, "find", side_effect=RegistryUnavailableError):
             self.assertIn(b"registry_unavailable", self.ask(DISCOVER))
         self.assertEqual(self.server.tally.unavailable, 1)
+
+    def test_a_registry_that_waits_after_all_costs_one_answer(self):
+        async def wait(*_):
+            await Deferred()
+
+        self.ask(REGISTER)
+        with patch.object(self.registry, "find", wait):
+            self.assertEqual(self.ask(DISCOVER), b"")
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_without_room_for_files_it_waits_a_little(self):
         listening = self.port._listening
