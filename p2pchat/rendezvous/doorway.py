@@ -103,7 +103,7 @@ class Doorway:
                 return
             data = _read(connection)
             if data:
-                self._take(connection, place, data)
+                self._serve(connection, place, data)
             else:
                 self._look_again(connection, place)
 
@@ -119,20 +119,30 @@ class Doorway:
         self._next_turn = None
         late, self._late = self._late, []
         for connection, place in late:
-            self._take(connection, place, _read(connection))
+            self._serve(connection, place, _read(connection))
+
+    def _serve(self, connection: socket.socket, place: tuple[Any, ...], data: bytes) -> None:
+        """Serve one connection; whatever fails costs that one and not the port."""
+        with connection:
+            try:
+                self._take(connection, place, data)
+            except ConnectionError:
+                pass  # it has hung up meanwhile
+            except OSError as error:
+                self._warn("drops a connection", error)
+            except Exception:  # noqa: BLE001  # the reactor would give up the port for it
+                self.log.failure("[Rendezvous] dropped {ip}", ip=place[0])
 
     def _take(self, connection: socket.socket, place: tuple[Any, ...], data: bytes) -> None:
-        """Serve one connection; whoever hangs up meanwhile is not waited for."""
-        with connection, suppress(ConnectionError):
-            reply = self._server.answer_at_once(
-                plain(place[0]), data, lambda: plain(connection.getsockname()[0])
-            )
-            if reply is None:
-                self._hand_over(connection, _Rest(self._server, place, data))
-                return
-            sent = _send(connection, reply)
-            if sent < len(reply):
-                self._hand_over(connection, _Rest(self._server, place, b"", reply[sent:]))
+        reply = self._server.answer_at_once(
+            plain(place[0]), data, lambda: plain(connection.getsockname()[0])
+        )
+        if reply is None:
+            self._hand_over(connection, _Rest(self._server, place, data))
+            return
+        sent = _send(connection, reply)
+        if sent < len(reply):
+            self._hand_over(connection, _Rest(self._server, place, b"", reply[sent:]))
 
     def _hand_over(self, connection: socket.socket, rest: "_Rest") -> None:
         """Let the reactor go on with a connection, by a handle of its own."""
@@ -140,10 +150,12 @@ class Doorway:
         self._reactor.adoptStreamConnection(connection.fileno(), connection.family, rest)
         rest.go_on()
 
+    def _warn(self, what: str, error: OSError) -> None:
+        why = os.strerror(error.errno or 0)
+        self.log.warn("[Rendezvous] {what}: {why}", what=what, why=why)
+
     def _pause(self, error: OSError) -> None:
-        self.log.warn(
-            "[Rendezvous] accepts nothing for now: {why}", why=os.strerror(error.errno or 0)
-        )
+        self._warn("accepts nothing for now", error)
         self._reactor.removeReader(self)
         self._pausing = self._reactor.callLater(PAUSE, self._go_on)
 
@@ -197,7 +209,7 @@ def open_doorway(reactor: Any, listening: socket.socket) -> Opener:
 
 def _read(connection: socket.socket) -> bytes:
     """Return what is here already; nothing, too, if the connection is gone."""
-    with suppress(BlockingIOError, ConnectionError):
+    with suppress(OSError):
         return connection.recv(READ, socket.MSG_DONTWAIT)
     return b""
 

@@ -191,6 +191,14 @@ class DoorwayTests(SynchronousTestCase):
             self.assertEqual(self.ask(DISCOVER), b"")
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
+    def test_what_cannot_be_handed_over_costs_one_connection(self):
+        """Twisted's reactors give up a port that raises."""
+        for error in (OSError(24, "Too many open files"), ZeroDivisionError()):
+            with patch.object(self.reactor, "adoptStreamConnection", side_effect=error):
+                self.assertEqual(self.ask(b"half a line"), b"")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.ask(REGISTER), GRANTED)
+
     def test_without_room_for_files_it_waits_a_little(self):
         listening = self.port._listening
         client = self.client(b"x\n")
