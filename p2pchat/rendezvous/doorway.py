@@ -7,6 +7,7 @@ Whatever is not as simple goes the ordinary way: a line that is still coming, a 
 client has to read before all of it can be sent, and whoever is to be turned away.
 """
 
+import errno
 import os
 import socket
 from contextlib import suppress
@@ -34,6 +35,9 @@ TURN = 64
 
 #: Seconds until it is tried again when the system has no room for another connection.
 PAUSE = 0.1
+
+#: What to do about what the system says, if it is up to whoever runs the server.
+REMEDIES = {errno.EMFILE: "; raise the limit of open files (ulimit -n; LimitNOFILE of systemd)"}
 
 #: The most that is read at the door, in bytes.
 READ = 65536
@@ -151,7 +155,8 @@ class Doorway:
         rest.go_on()
 
     def _warn(self, what: str, error: OSError) -> None:
-        why = os.strerror(error.errno or 0)
+        code = error.errno or 0
+        why = os.strerror(code) + REMEDIES.get(code, "")
         self.log.warn("[Rendezvous] {what}: {why}", what=what, why=why)
 
     def _pause(self, error: OSError) -> None:

@@ -1,5 +1,7 @@
 """The port of a server of its own: answered at the door, or handed over; on real sockets."""
 
+import errno
+import os
 import socket
 import struct
 from unittest.mock import patch
@@ -8,6 +10,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.rendezvous import doorway
@@ -211,6 +214,21 @@ class DoorwayTests(SynchronousTestCase):
         self.assertIs(self.port._listening, listening)
         self.port.doRead()
         self.assertEqual(client.recv(1000), UNKNOWN)
+
+    def test_that_files_are_lacking_is_said_with_the_remedy(self):
+        for error in (OSError(errno.EMFILE, "none left"), OSError(errno.ENOBUFS, "none left")):
+            with (
+                patch.object(self.port, "_listening") as full,
+                capturedLogs() as logged,
+            ):
+                full.accept.side_effect = error
+                self.port.doRead()
+            (line,) = map(formatEvent, logged)
+            self.assertIn(f"accepts nothing for now: {os.strerror(error.errno)}", line)
+            files = error.errno == errno.EMFILE
+            self.assertEqual("raise the limit of open files" in line, files, line)
+            self.assertEqual("LimitNOFILE" in line and "ulimit -n" in line, files, line)
+            self.reactor.advance(PAUSE)
 
     def test_closed_it_takes_nobody(self):
         place = self.port.getHost()
