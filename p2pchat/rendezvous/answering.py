@@ -65,15 +65,26 @@ async def answer(registry: Registry, line: bytes, asker: Asker) -> Answer:
         return refusal(UNAVAILABLE, request.kind)
 
 
-def at_once(answering: Coroutine[object, None, Answer]) -> Answer:
-    """Return what a coroutine answers that waits for nothing; ValueError if it does."""
+def begin(answering: Coroutine[object, None, Answer]) -> Answer | None:
+    """Run a coroutine until it answers or waits for something; None if it waits.
+
+    It may be run on from there. What it raises passes through.
+    """
     try:
         answering.send(None)
     except StopIteration as answered:
         found: Answer = answered.value
         return found
-    answering.close()
-    raise ValueError("the registry keeps us waiting")
+    return None
+
+
+def at_once(answering: Coroutine[object, None, Answer]) -> Answer:
+    """Return what a coroutine answers that waits for nothing; ValueError if it does."""
+    found = begin(answering)
+    if found is None:
+        answering.close()
+        raise ValueError("the registry keeps us waiting")
+    return found
 
 
 def refusal(message: str, kind: str = NO_KIND) -> Answer:

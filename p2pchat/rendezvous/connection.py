@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pchat.rendezvous import replies
-from p2pchat.rendezvous.answering import Answer, Asker, answer
+from p2pchat.rendezvous.answering import Answer, Asker, answer, begin
 from p2pchat.rendezvous.deadlines import Deadlines
 from p2pchat.rendezvous.limits import Limiter, ServerLimits, Verdict
 from p2pchat.rendezvous.messages import NO_KIND
@@ -146,11 +146,12 @@ class RendezvousProtocol(Protocol):
         asking = answer(self._server.registry, line, Asker(self.ip, self._own_address))
         try:
             # Most registries answer at once: that is a tenth faster without a Deferred.
-            asking.send(None)
-        except StopIteration as answered:
-            self._reply(answered.value)
+            found = begin(asking)
         except Exception:  # noqa: BLE001  # whatever breaks must not cost more than this answer
             self._broken(Failure())
+            return
+        if found is not None:
+            self._reply(found)
         else:
             # It waits, and waits on when it is asked again by whoever takes it over.
             self._answering = Deferred.fromCoroutine(asking)
