@@ -62,6 +62,13 @@ class Limiter(Protocol):
         `told` is called once, and within a bounded time.
         """
 
+    def admit(self, ip: str) -> bool:
+        """Count one connection from ip and return True, if it is sure now that it is served.
+
+        If not, nothing is counted, and it is for judge() to tell.
+        """
+        ...
+
 
 class _Source:
     __slots__ = ("blocked_until", "seen_at", "window")
@@ -119,7 +126,7 @@ class RateLimiter:
         return _ADMITTED
 
     def admit(self, ip: str) -> bool:
-        """Count one connection from ip if it is served; if it is not, that is not counted yet."""
+        """Count one connection from ip if it is served, and tell whether it is."""
         now = self._seconds()
         source = self._source(ip, now)
         if 0 < source.blocked_until - now <= self._block_time or source.window.wait(now) > 0:

@@ -60,6 +60,10 @@ class RedisLimiter:
         asking.addCallback(told)
         asking.addErrback(lambda why: self.log.failure("[Rendezvous] {ip} not judged", why, ip=ip))
 
+    def admit(self, ip: str) -> bool:
+        """Return False: only Redis can tell."""
+        return False
+
     async def _ask(self, ip: str) -> Verdict:
         now = b"" if self._redis_time is None else int(self._redis_time() * 1000)
         key = ip.encode("ascii", "backslashreplace")

@@ -17,7 +17,6 @@ from p2pchat.rendezvous.deadlines import Deadlines
 from p2pchat.rendezvous.limits import (
     DEFAULT_LIMITS,
     Limiter,
-    RateLimiter,
     ServerLimits,
     Verdict,
     make_limiter,
@@ -87,8 +86,8 @@ class RendezvousFactory(ServerFactory):
 
     @property
     def can_answer_at_once(self) -> bool:
-        """Whether neither the registry nor the limiter has to wait for anything."""
-        return self.registry.at_once and isinstance(self.limiter, RateLimiter)
+        """Whether the registry never has to wait for anything."""
+        return self.registry.at_once
 
     def answer_at_once(self, ip: str, data: bytes, reached: Callable[[], str]) -> bytes | None:
         """Return the reply to what ip sent with its connection; b"" if it broke us.
@@ -99,7 +98,7 @@ class RendezvousFactory(ServerFactory):
         end = data.find(b"\n") + 1
         if not 0 < end <= self.limits.line_length or self._lack_of_room(ip) is not None:
             return None
-        if not (isinstance(self.limiter, RateLimiter) and self.limiter.admit(ip)):
+        if not self.limiter.admit(ip):
             return None
         self.tally.accepted += 1
         since = self.clock.seconds()

@@ -71,6 +71,13 @@ class RateLimiterTests(SynchronousTestCase):
         self.clock.advance(0.5)
         self.assertEqual(self.judge(51), [ADMITTED] * 50 + [CLOSED])
 
+    def test_at_the_door_as_many_are_admitted_and_who_is_not_is_not_counted(self):
+        self.assertEqual([self.limiter.admit("10.0.0.1") for _ in range(51)], [True] * 50 + [False])
+        self.clock.advance(60)
+        self.assertTrue(self.limiter.admit("10.0.0.1"))
+        self.assertEqual(self.judge(50), [ADMITTED] * 49 + [CLOSED])
+        self.assertFalse(self.limiter.admit("10.0.0.1"))
+
     def test_being_told_does_not_prolong_the_block(self):
         self.judge(51)
         for _ in range(30):

@@ -123,6 +123,11 @@ class WithoutRedisTests(SynchronousTestCase):
         fallback = make_limiter(self.clock.seconds, limits)
         return RedisLimiter(self.clock, client, fallback, **rule | changes)
 
+    def test_at_the_door_it_cannot_tell_and_nobody_is_asked(self):
+        client = OddClient(None)
+        self.assertFalse(self.limiter(client).admit("10.0.0.1"))
+        self.assertEqual(client.runs, 0)
+
     def test_while_it_is_away_the_server_counts_for_itself(self):
         async def away():
             raise RedisAwayError("away")
