@@ -27,8 +27,8 @@ class ListeningPort:
     """Gets the port as soon as it can be had.
 
     Who connects waits until accept(): the system holds up to BACKLOG connections till then.
-    `gained` is called when it was got, `taken` the first time it was not, with
-    the reason and whether it is that somebody else has it.
+    `gained` is called when it was got, `taken` the first time it was not: somebody else has it,
+    unless there is `trouble`.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ListeningPort:
         address: Address,
         factory: ServerFactory,
         gained: Callable[[], None],
-        taken: Callable[[str, bool], None],
+        taken: Callable[[], None],
     ) -> None:
         self.address = address
         self._tcp: IReactorTCP = reactor
@@ -49,6 +49,8 @@ class ListeningPort:
         self._taken = taken
         #: Whether we ever could not have it.
         self.was_taken = False
+        #: Why it could not be had, if it is not that somebody else has it.
+        self.trouble = ""
         self._port: Any = None  # an IListeningPort that can be paused, as every reactor's TCP port
         self._accepting = False
         self._retry: IDelayedCall | None = None
@@ -99,5 +101,7 @@ class ListeningPort:
         if not self.was_taken:
             self.was_taken = True
             cause = getattr(error, "socketError", error)
-            in_use = getattr(cause, "errno", None) == errno.EADDRINUSE
-            self._taken(getattr(cause, "strerror", None) or str(cause), in_use)
+            if getattr(cause, "errno", None) != errno.EADDRINUSE:
+                reason = getattr(cause, "strerror", None) or str(cause)
+                self.trouble = f"cannot listen on {self.address}: {reason}"
+            self._taken()

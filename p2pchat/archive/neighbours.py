@@ -49,6 +49,10 @@ class NeighboursListener(Protocol):
     def received(self, host: str, incoming: Incoming) -> None:
         """A peer's archive is here; nothing in it is invalid."""
 
+
+class NeighboursReporter(Protocol):
+    """Tells the user of peers."""
+
     def peer_changed(
         self, host: str, state: ArchivePeerState, height: int | None, reason: str
     ) -> None:
@@ -64,7 +68,13 @@ class Neighbours:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, rng: Random, config: Config, bind: str, listener: NeighboursListener
+        self,
+        reactor: Any,
+        rng: Random,
+        config: Config,
+        bind: str,
+        listener: NeighboursListener,
+        reporter: NeighboursReporter,
     ) -> None:
         self._clock: IReactorTime = reactor
         self._settings = config.archive
@@ -72,6 +82,7 @@ class Neighbours:
             config.archive.progress_timeout, config.archive.max_archive_bytes
         )
         self._listener = listener
+        self._reporter = reporter
         self._links = Links(config.archive.max_peers, config.archive.progress_timeout)
         self._gossip = Gossip(self._clock, self._may_dial_listed, self._dial_listed)
         self._goodwill = Goodwill()
@@ -198,7 +209,7 @@ class Neighbours:
         if link.host in self._greeted and not self._links.of(link.host):
             self._greeted.discard(link.host)
             if not self._leaving:
-                self._listener.peer_changed(link.host, "lost", height, reason)
+                self._reporter.peer_changed(link.host, "lost", height, reason)
         if link.dialled:
             self._push_elsewhere(link.host)
         if not self._links.hosts:
@@ -286,7 +297,7 @@ class Neighbours:
         self._gossip.ourselves(dialled.host)
         named = self._dialer.cancel_link(dialled)
         if named is not None:
-            self._listener.notice("info", f"{named} is this node itself; it is dialled no more")
+            self._reporter.notice("info", f"{named} is this node itself; it is dialled no more")
         for end in (link, twin):
             end.drop("it is ourselves")
         self._gossip.go_on()
@@ -333,7 +344,7 @@ class Neighbours:
         return max(heights, default=None)
 
     def _report(self, host: str, state: ArchivePeerState, reason: str) -> None:
-        self._listener.peer_changed(host, state, self._height(host), reason)
+        self._reporter.peer_changed(host, state, self._height(host), reason)
 
     def _stop_waiting(self) -> None:
         if self._left is not None:

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from p2pchat.api import ArchivedChat, ArchiveInfo, ChatInfo, KernelInfo, Verification
+from p2pchat.api import ArchivedChat, ArchiveInfo, ChatInfo, Verification
 from p2pchat.archive import kernel
 from p2pchat.archive.archive import Archive
 from p2pchat.archive.incoming import Incoming
@@ -24,31 +24,19 @@ from p2pchat.archive.kernel import first_invalid
 from p2pchat.archive.listener import ListeningPort
 from p2pchat.archive.mining import Mining
 from p2pchat.archive.neighbours import Neighbours
-from p2pchat.archive.own import MARK_SIZE, OwnChat, OwnChats, Stored, look_up
+from p2pchat.archive.own import MARK_SIZE, OwnChats, Stored, look_up
 from p2pchat.archive.record import check_text
 from p2pchat.archive.replica import Change, Replica
+from p2pchat.archive.reporter import Reporter
+from p2pchat.archive.snapshots import archive_info, archived_chats
 from p2pchat.archive.storage import Loaded, Storage
 from p2pchat.config import Config, archive_bind, parse_archive_peer
 from p2pchat.errors import ConfigError, RequestError
-from p2pchat.events import (
-    ArchiveGrew,
-    ArchivePeerChanged,
-    ArchivePeerState,
-    ChatChanged,
-    Level,
-    Listener,
-    Notice,
-)
+from p2pchat.events import Listener
 from p2pchat.identity import Address, is_ip_literal
 from p2pchat.text import visible
 
 T = TypeVar("T")
-
-#: How many of the texts that are new an event carries.
-MAX_NEW_TEXTS = 20
-
-#: One deployed program cannot take more chats than this (docs/protocols.md, 3.11).
-CROWDED = 992
 
 
 class ArchiveService(MultiService):
@@ -69,18 +57,17 @@ class ArchiveService(MultiService):
         self._reactor = reactor
         self._clock: IReactorTime = reactor
         self._rng = rng
-        self._wall_clock = wall_clock
         self._settings = config.archive
-        self._report = report
+        self._reporter = Reporter(wall_clock, report, self._when_saved)
         self._own = OwnChats(config.archive.max_pending)
-        self._stuck = False
         self._replica = Replica(self._own, config.archive.max_archive_bytes)
         # one is as fast as several that wait for each other
         threads = config.archive.miners if kernel.is_parallel() else 1
         self._mining = Mining(reactor, rng, self._replica, threads, self._mined)
-        self._keeper = Keeper(reactor, storage, self._disk_failed, self._disk_recovered)
+        reporter = self._reporter
+        self._keeper = Keeper(reactor, storage, reporter.disk_failed, reporter.disk_recovered)
         bind = archive_bind(config)
-        self._neighbours = Neighbours(reactor, rng, config, bind, self)
+        self._neighbours = Neighbours(reactor, rng, config, bind, self, reporter)
         self._port = ListeningPort(
             reactor,
             rng,
@@ -92,7 +79,6 @@ class ArchiveService(MultiService):
         self._loaded = False
         self._trouble = ""
         self._early: dict[Address, bool] = {}  # to be dialled when the archive is read; persistent
-        self._unreachable = ""
         self._starting: Deferred[None] | None = None
 
     # Starting and stopping
@@ -108,7 +94,7 @@ class ArchiveService(MultiService):
         Who connects waits until the archive is there.
         """
         await deferLater(self._clock, 0)  # the front end starts after us
-        self._tell_what_computes()
+        self._reporter.computed_by_kernel()
         if self.running:
             self._port.start()
         try:
@@ -121,25 +107,17 @@ class ArchiveService(MultiService):
         if self.running:
             self._open()
 
-    def _tell_what_computes(self) -> None:
-        self.log.info("[Archive] mined and verified by {kernel}", kernel=kernel.name())
-        if kernel.complaint():
-            self.notice("info", kernel.complaint())
-
     def _cannot_load(self, error: OSError) -> None:
         self._trouble = f"no archive: {error.strerror or error}"
-        self.notice("error", self._trouble)
-        for chat in self._own:
-            self.notice("error", f"not taken into the archive: {chat.text.decode('ascii')}")
+        self._reporter.not_loaded(self._trouble, self._own)
 
     def _take_up(self, loaded: Loaded, stored: Iterable[Stored]) -> None:
         for text in loaded.notices:
-            self.notice("warning", text)
+            self._reporter.notice("warning", text)
         self._replica.load(loaded.archive)
         self._own.restore(stored)
         self._loaded = True
-        if self.archive.height:
-            self._report_growth("file", 0, 0)
+        self._reporter.loaded(self.archive)
         self._keep_own()
 
     def _open(self) -> None:
@@ -163,7 +141,7 @@ class ArchiveService(MultiService):
         if self._loaded:
             await self._keeper.stop()
             if self._keeper.trouble:
-                self.notice("error", f"not stored before leaving: {self._keeper.trouble}")
+                self._reporter.not_stored(self._keeper.trouble)
 
     # What front ends ask (ArchiveApi)
 
@@ -179,38 +157,18 @@ class ArchiveService(MultiService):
         if self._loaded:
             self._keep_own()
         info = chat.info()
-        self._report_chat(info)
+        self._reporter.chat_changed(info)
         self._mining.update()
         return info
 
     def history(self, count: int | None) -> list[ArchivedChat]:
-        archive, ours = self.archive, self._own.heights()
-        newest = archive.height if count is None else count
-        return [
-            ArchivedChat(index + 1, _text(chat.text), chat.digest.hex(), index + 1 in ours)
-            for index, chat in archive.newest(newest)
-        ]
+        return archived_chats(self._replica, count)
 
     def info(self) -> ArchiveInfo:
-        archive = self.archive
-        return ArchiveInfo(
-            height=archive.height,
-            tip=archive.tip,
-            size=archive.size,
-            limit=self._settings.max_archive_bytes,
-            host=self._port.address.host or "0.0.0.0",
-            port=self._port.address.port if self._port.open else 0,
-            peers=self._neighbours.infos(),
-            connecting=self._neighbours.connecting,
-            chats=[chat.info() for chat in self._own],
-            mining=self._mining.active,
-            rate=self._mining.rate,
-            kernel=KernelInfo(kernel.name(), kernel.rate()),
+        return archive_info(
+            *(self._replica, self._mining, self._neighbours, self._port),
             loading=not (self._loaded or self._trouble),
-            place=self._place(),
             trouble=self._trouble or self._keeper.trouble,
-            tries=self._mining.tries,
-            missing=self._neighbours.missing,
         )
 
     def connect(self, host: str) -> None:
@@ -281,138 +239,40 @@ class ArchiveService(MultiService):
         if any(len(chat.confirmed_by) == 1 for chat in confirmed):
             self._keep_own()
         for chat in confirmed:
-            self._report_when_saved(chat)
+            self._reporter.chat_stands(chat)
 
-    def peer_changed(
-        self, host: str, state: ArchivePeerState, height: int | None, reason: str
-    ) -> None:
-        self.log.info("[Archive] {host} {state} {reason}", host=host, state=state, reason=reason)
-        self._report(
-            ArchivePeerChanged(
-                time=self._wall_clock(), address=host, state=state, height=height, reason=reason
-            )
-        )
-
-    def notice(self, level: Level, text: str) -> None:
-        self.log.info("[Archive] {text}", text=text)
-        self._report(Notice(time=self._wall_clock(), level=level, text=text))
-
-    # The port, the miner and the disk report
+    # The port and the miner report
 
     def _port_gained(self) -> None:
-        address = self._port.address
-        self.log.info(
-            "[Archive] listening on {host}:{port}",
-            host=address.host or "0.0.0.0",
-            port=address.port,
-        )
         self._early.pop(self._port.holder, None)
         self._neighbours.cancel(self._port.holder)
-        if self._port.was_taken:
-            self.notice("info", f"the archive's port {address.port} is ours now")
+        self._reporter.listens(self._port)
 
-    def _port_taken(self, reason: str, in_use: bool) -> None:
-        holder = self._port.holder
-        if not in_use:
-            self._unreachable = f"cannot listen on {self._port.address}: {reason}"
-            self.notice("warning", f"others cannot reach our archive: {self._unreachable}")
+    def _port_taken(self) -> None:
+        if self._port.trouble:
+            self._reporter.unreachable(self._port.trouble)
             return
-        self.notice("info", f"the archive's port {holder.port} is in use; linking to {holder}")
-        self._dial(holder)
+        self._reporter.links_to(self._port.holder)
+        self._dial(self._port.holder)
 
     def _mined(self, change: Change) -> None:
         self._grown(change, "mined")
-
-    def _disk_failed(self, reason: str) -> None:
-        self.notice("error", f"the archive cannot be written: {reason}; trying again")
-
-    def _disk_recovered(self) -> None:
-        self.notice("info", "the archive is on the disk again")
 
     # Within
 
     def _grown(self, change: Change, source: str) -> None:
         """The archive is another one: tell everybody."""
-        before = change.common + change.dropped
         self._keeper.keep(change.archive)
         if change.moved:
             self._keep_own()
         self._neighbours.push()
-        self._report_growth(source, change.common, change.dropped)
-        for chat in change.moved:
-            if chat.height is None:
-                self._report_chat(chat.info())
-            else:
-                self._report_when_saved(chat)
-        if before <= CROWDED < change.archive.height:
-            self.notice("info", f"{CROWDED} chats: some programs cannot take more")
+        self._reporter.grown(change, source)
         self._mining.update()
-        self._tell_if_stuck()
-
-    def _tell_if_stuck(self) -> None:
-        """Say once that chats of ours have to wait for room."""
         stuck = self.waiting > 0 and self._replica.job() is None
-        if stuck and not self._stuck:
-            self.notice(
-                "warning",
-                f"the archive is full, {self.waiting} of our chats do not fit; "
-                "they are kept, and mined when archive.max_archive_bytes is larger",
-            )
-        self._stuck = stuck
+        self._reporter.waiting(self.waiting, stuck=stuck)
 
-    def _report_growth(self, source: str, common: int, dropped: int) -> None:
-        archive = self.archive
-        new = archive.newest(min(MAX_NEW_TEXTS, archive.height - common))
-        self.log.info(
-            "[Archive] {height} chats from {source}, {dropped} dropped",
-            height=archive.height,
-            source=source,
-            dropped=dropped,
-        )
-        self._report(
-            ArchiveGrew(
-                time=self._wall_clock(),
-                height=archive.height,
-                tip=archive.tip,
-                source=source,
-                reorganised=dropped > 0,
-                dropped=dropped,
-                chats=[_text(chat.text) for _, chat in new],
-            )
-        )
-
-    def _report_when_saved(self, chat: OwnChat) -> None:
-        """Report a chat as in the archive only when no crash can take it away any more."""
-        info, moves = chat.info(), chat.moves
-
-        def report() -> None:
-            if chat.moves == moves:
-                self._report_chat(info)
-
-        self._keeper.when_saved(report)
-
-    def _report_chat(self, info: ChatInfo) -> None:
-        self._report(
-            ChatChanged(
-                time=self._wall_clock(),
-                chat_id=info.chat_id,
-                state=info.state,
-                height=info.height,
-                text=info.text,
-                confirmations=info.confirmations,
-            )
-        )
-
-    def _place(self) -> str:
-        """Say where we listen, or why we don't."""
-        address, port = self._port.address, self._port
-        if port.open:
-            return f"listening on {address.host or '0.0.0.0'}:{address.port}"
-        if not port.was_taken:
-            return "not listening"
-        if self._unreachable:
-            return f"not listening: {self._unreachable}"
-        return f"not listening: another program has the port, and is dialled ({port.holder})"
+    def _when_saved(self, call: Callable[[], None]) -> None:
+        self._keeper.when_saved(call)
 
     def _in_thread(self, function: Callable[..., T], *arguments: Any) -> "Deferred[T]":
         pool = self._reactor.getThreadPool()
@@ -437,8 +297,3 @@ class ArchiveService(MultiService):
     def _check_trouble(self) -> None:
         if self._trouble:
             raise RequestError(self._trouble)
-
-
-def _text(data: bytes) -> str:
-    """Return a chat's bytes as text; what is none stays visible as escapes."""
-    return data.decode("utf-8", "backslashreplace")
