@@ -55,6 +55,10 @@ class LinkSettings(msgspec.Struct, frozen=True):
     wall_clock: Callable[[], datetime]
     offer: Callable[[], ArchiveOffer | None] = offer_nothing
 
+    def timestamp(self) -> str:
+        """Return the time of day as messages have it."""
+        return self.wall_clock().isoformat(timespec="milliseconds")[:23] + "Z"
+
 
 class Link(Protocol):
     """A connection to a peer, its handshake done or nearly so."""

@@ -86,6 +86,11 @@ class Outbound:
         """Count the replies that wait; whoever reads must stop when the other side does not."""
         return self._reply_count
 
+    def share(self, habits: Habits) -> None:
+        """Share these habits with other links, and add to them what is known here."""
+        habits.pub_as_send_to = habits.pub_as_send_to or self.habits.pub_as_send_to
+        self.habits = habits
+
     def put(self, message: Message, line: bytes | None = None) -> None:
         """Queue a message behind all others; `line` is the message, if it is encoded already.
 

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTim
 from twisted.logger import Logger
 
 from p2pchat.api import LinkInfo, PeerInfo
+from p2pchat.chat.closing import LEAVE_TIMEOUT
 from p2pchat.chat.contacts import Contacts
 from p2pchat.chat.factory import Admission, ChatServerFactory
 from p2pchat.chat.link import Closed, Ending, Link, Talk
@@ -24,7 +25,7 @@ from p2pchat.chat.messages import ArchiveOffer, Send
 from p2pchat.chat.namesake import NamesakeWatch
 from p2pchat.chat.outbox import Outbox
 from p2pchat.chat.peers import Peer, PeerTable
-from p2pchat.chat.protocol import LEAVE_TIMEOUT, ChatProtocol
+from p2pchat.chat.protocol import ChatProtocol
 from p2pchat.chat.router import Router
 from p2pchat.chat.session import Role, offer_nothing
 from p2pchat.chat.settings import make_link_settings

@@ -53,6 +53,8 @@ class Wire:
         self._wake: IDelayedCall | None = None
         self._abort: IDelayedCall | None = None
         self._soon = False
+        #: While a read is worked on; what is written then is written at once at its end.
+        self.corked = False
         self._full = False
         self._hang_up_when_written = False
         self._closed = False
@@ -62,7 +64,7 @@ class Wire:
 
     def flush(self) -> None:
         """Write what may be written now, and come back by itself for the rest."""
-        if self._closed:
+        if self._closed or self.corked:
             return
         self._soon = False
         now = self._clock.seconds()
@@ -73,6 +75,15 @@ class Wire:
                     self._written(message, now)
         self._mind_replies()
         self._plan()
+
+    def cork(self) -> None:
+        """Write nothing until uncork(): what a read leads to goes together."""
+        self.corked = True
+
+    def uncork(self) -> None:
+        """Write what was held back."""
+        self.corked = False
+        self.flush()
 
     def flush_soon(self) -> None:
         """Write in the reactor's next turn, so that what is queued in this one goes together."""

@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.error import ConnectionDone
 
 from p2pchat.chat import inbox, wire
-from p2pchat.chat.protocol import LEAVE_TIMEOUT
+from p2pchat.chat.closing import LEAVE_TIMEOUT
 from p2pchat.chat.wire import MAX_REPLIES
 from p2pchat.errors import RequestError
 from p2pchat.events import DeliveryChanged, Notice, PeerDown

@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import Deferred
 
-from p2pchat.chat.protocol import LEAVE_TIMEOUT
+from p2pchat.chat.closing import LEAVE_TIMEOUT
 from p2pchat.errors import RequestError
 from p2pchat.events import PeerUp
 from tests.at_once import at_once

@@ -6,10 +6,11 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.chat.closing import LEAVE_TIMEOUT
 from p2pchat.chat.codec import MAX_LINE
+from p2pchat.chat.framing import MAX_BAD_LINES
 from p2pchat.chat.link import Ending
 from p2pchat.chat.messages import Send
-from p2pchat.chat.protocol import LEAVE_TIMEOUT, MAX_BAD_LINES
 from p2pchat.chat.session import Role
 from p2pchat.chat.wire import HANG_UP_TIMEOUT
 from tests.chat.bare import ME, Bare, hello, hello_ok, talking

@@ -3,12 +3,12 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from p2pchat.chat.closing import LEAVE_TIMEOUT
 from p2pchat.chat.inbox import Spoken
 from p2pchat.chat.link import Ending
 from p2pchat.chat.messages import Pub, Relay, Send
 from p2pchat.chat.opening import MAX_WAITING, Opening
 from p2pchat.chat.peers import Peer
-from p2pchat.chat.protocol import LEAVE_TIMEOUT
 from p2pchat.chat.receiving import HIGH_WATER, HIGH_WATER_TEXT, Receiving
 from p2pchat.events import Event, Level, MessageReceived
 from p2pchat.identity import PeerId
