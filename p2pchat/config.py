@@ -15,7 +15,15 @@ from typing import Any, cast, get_args
 import msgspec
 
 from p2pchat.errors import ConfigError
-from p2pchat.identity import MAX_NAME_LENGTH, Address, is_ip_literal, is_loopback, is_name
+from p2pchat.identity import (
+    MAX_NAME_LENGTH,
+    Address,
+    PeerId,
+    is_ip_literal,
+    is_loopback,
+    is_name,
+    make_peer_id,
+)
 from p2pchat.sections import (
     OPTIONS,
     SERVER_OPTIONS,
@@ -47,6 +55,7 @@ __all__ = [
     "find_config_file",
     "load_file",
     "make_config",
+    "own_id",
     "parse_archive_peer",
     "parse_number",
     "parse_server",
@@ -205,6 +214,13 @@ def rendezvous_servers(config: Rendezvous) -> list[Address]:
     if config.servers is None:
         return [Address(config.host, config.port)]
     return [parse_server(server, "rendezvous.servers") for server in config.servers]
+
+
+def own_id(config: Config) -> PeerId:
+    """Return the id of the node that this configures; ValueError if it has no name."""
+    if config.peer.name is None:
+        raise ValueError("a node needs a name")
+    return make_peer_id(config.peer.name, config.peer.namespace)
 
 
 def archive_bind(config: Config) -> str:

@@ -7,9 +7,8 @@ from random import Random
 from typing import Any
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -19,7 +18,7 @@ from p2pchat.archive.service import ArchiveService
 from p2pchat.archive.storage import MemoryStorage, Storage
 from p2pchat.chat.messages import ArchiveOffer
 from p2pchat.chat.service import ChatService
-from p2pchat.config import Config, rendezvous_servers
+from p2pchat.config import Config, own_id
 from p2pchat.errors import QueueFullError, RequestError
 from p2pchat.events import (
     ArchivePeerChanged,
@@ -31,24 +30,15 @@ from p2pchat.events import (
     PeerDown,
     Ready,
 )
-from p2pchat.history import Bounds, History, Opened, OutboxEntry, StoreError
-from p2pchat.identity import Address, PeerId, is_name, make_peer_id, name_of
+from p2pchat.history import History, Opened, OutboxEntry, StoreError
+from p2pchat.identity import Address, PeerId, is_name
 from p2pchat.logs import Logs
 from p2pchat.naming import resolve
-from p2pchat.rendezvous.asking import when_asked
-from p2pchat.rendezvous.directory import Directory
-from p2pchat.rendezvous.service import RendezvousService
-from p2pchat.store.memory import MemoryHistory
+from p2pchat.opening import HistoryOpening
+from p2pchat.rendezvous.services import RendezvousServices
+from p2pchat.store.settings import memory_history
 from p2pchat.text import visible
-
-#: Seconds until a history that cannot be opened is tried again.
-HISTORY_RETRY_TIME = 5.0
-
-#: How many messages a node that keeps them in memory has at the most.
-MEMORY_MESSAGES = 100_000
-
-#: How often gathered() and settled() look how things are, in seconds.
-LOOK_INTERVAL = 0.05
+from p2pchat.waiting import wait_until
 
 
 class Node(MultiService):
@@ -57,9 +47,13 @@ class Node(MultiService):
     `any_port`: take a free port if the configured one is taken. `stop` ends the process. Without a
     `storage` the archive, without a `history` all messages last as long as the node. Everything
     outside is handed in, so that many nodes can run in one process on a simulated reactor.
+    `published` counts publications of ours that were `sent` to somebody, and that `failed`: nobody
+    was there.
     """
 
     log = Logger()
+
+    left_over: Sequence[OutboxEntry] = ()
 
     def __init__(
         self,
@@ -75,41 +69,29 @@ class Node(MultiService):
         history: History | None = None,
     ) -> None:
         MultiService.__init__(self)
-        if config.peer.name is None:
-            raise ValueError("a node needs a name")
-        self._me = make_peer_id(config.peer.name, config.peer.namespace)
+        self._me = own_id(config)
         self._reactor = reactor
         self._clock: IReactorTime = reactor
-        self._rng = rng
         self._wall_clock = wall_clock
         self._config = config
         self._logs = logs
         self._stop = stop
         self._any_port = any_port
         self._started = 0.0
-        #: Publications of ours that were `sent` to somebody, and that `failed`: nobody was there.
         self.published: Counter[str] = Counter()
         self._listeners: list[Listener] = []
-        self._rendezvous: list[RendezvousService] = []
-        self._directory = Directory(
-            self._clock.seconds, self._me, config.limits.max_known_peers, self
-        )
+        self._rendezvous = RendezvousServices(reactor, rng, self._me, config, self)
         self._console: IService | None = None
-        self._archive: ArchiveService | None = None
-        if config.archive.enabled:
-            storage = storage if storage is not None else MemoryStorage()
-            self._archive = ArchiveService(reactor, rng, wall_clock, config, storage, self.report)
+        self._archive = _make_archive(reactor, rng, wall_clock, config, storage, self.report)
         if history is None:
-            history = MemoryHistory(reactor, self._me, history_bounds(config), wall_clock)
+            history = memory_history(reactor, config, wall_clock)
         self._history = history
-        self.left_over: Sequence[OutboxEntry] = ()
-        self._opening: Deferred[None] = succeed(None)
-        self._pause: Deferred[None] = succeed(None)
+        self._opening = HistoryOpening(reactor, self._history, self._not_opened, self._opened)
         self._chat = ChatService(
             *(reactor, rng, wall_clock, self._me, config, self._history, self.report),
             offer=self._archive_offer,
             offered=self._archive_offered,
-            moved=self._ask_again,
+            moved=self._rendezvous.ask_again,
         )
         self._chat.setServiceParent(self)
 
@@ -127,38 +109,28 @@ class Node(MultiService):
     def startService(self) -> None:
         self._started = self._clock.seconds()
         MultiService.startService(self)
-        self._opening = Deferred.fromCoroutine(self._open_history())
-        self._opening.addErrback(lambda failure: self.log.failure("no history", failure))
+        self._opening.start()
         if self._archive is not None:
             self._archive.startService()
-        for server in rendezvous_servers(self._config.rendezvous):
-            self._start_rendezvous(server)
+        self._rendezvous.start(self._chat.local.port)
         if self._console is not None:
             self._console.startService()
         self._report_ready()
 
-    async def _open_history(self) -> None:
-        """Take up what an earlier run left; if the disk fails, try again until it does not."""
-        told = ""
-        while self.running:
-            try:
-                opened = await self._history.open()
-            except StoreError as error:
-                if str(error) != told:
-                    told = str(error)
-                    self.notice("error", f"the history cannot be opened: {told}; trying again")
-                self._chat.not_opened(f"the history cannot be opened: {told}")
-                self._pause = deferLater(self._clock, HISTORY_RETRY_TIME)
-                await self._pause.addErrback(lambda failure: failure.trap(CancelledError))
-                continue
-            for text in opened.notices:
-                self.notice("warning", text)
-            self._report_opened(opened)
-            self._chat.resume(opened)
-            self.history_opened()
-            await self.remember_peers()
-            await self._remember_archive_peers()
-            return
+    def _not_opened(self, trouble: str, is_news: bool) -> None:
+        if is_news:
+            self.notice("error", f"the history cannot be opened: {trouble}; trying again")
+        self._chat.not_opened(f"the history cannot be opened: {trouble}")
+
+    async def _opened(self, opened: Opened) -> None:
+        """Take up what an earlier run left."""
+        for text in opened.notices:
+            self.notice("warning", text)
+        self._report_opened(opened)
+        self._chat.resume(opened)
+        self.history_opened()
+        await self.remember_peers()
+        await self._remember_archive_peers()
 
     def history_opened(self) -> None:
         """Do what had to wait for the history."""
@@ -203,33 +175,16 @@ class Node(MultiService):
 
     async def _stop_in_order(self) -> None:
         self.log.info("[Node] {me} is leaving", me=visible(self._me))
-        leaving = [maybeDeferred(service.stopService) for service in self._rendezvous]
+        leaving = self._rendezvous.stop()
         leaving.append(Deferred.fromCoroutine(self._chat.leave()))
         if self._archive is not None:
             leaving.append(Deferred.fromCoroutine(self._archive.leave()))
         await DeferredList(leaving, consumeErrors=True)
         await maybeDeferred(MultiService.stopService, self)
-        self._pause.cancel()
-        await self._opening
+        await self._opening.stop()
         await self._history.close()
         if self._console is not None:
             await maybeDeferred(self._console.stopService)
-
-    def _start_rendezvous(self, server: Address) -> None:
-        service = RendezvousService(
-            self._reactor,
-            self._rng,
-            server=server,
-            name=name_of(self._me),
-            namespace=self._config.peer.namespace,
-            port=self._chat.local.port,
-            discovery_interval=self._config.connection.discovery_interval,
-            embedded=self._config.rendezvous.embedded,
-            bind=self._config.peer.bind,
-            listener=self._directory.source(),
-        )
-        self._rendezvous.append(service)
-        service.startService()
 
     # Events
 
@@ -240,7 +195,7 @@ class Node(MultiService):
         """Tell every listener; one that fails is logged and harms no other."""
         match event:
             case PeerDown():
-                self._ask_again()
+                self._rendezvous.ask_again()
             case ArchivePeerChanged(state="connected"):
                 seen = self._history.archive_peer_seen(event.address, event.time)
                 seen.addErrback(self._not_noted)
@@ -267,10 +222,6 @@ class Node(MultiService):
     def _archive_offer(self) -> ArchiveOffer | None:
         offer = self._archive.offer() if self._archive is not None else None
         return ArchiveOffer(*offer) if offer is not None else None
-
-    def _ask_again(self) -> None:
-        for service in self._rendezvous:
-            service.peer_lost()
 
     def _archive_offered(self, host: str, offer: ArchiveOffer) -> None:
         if self._archive is not None:
@@ -311,14 +262,14 @@ class Node(MultiService):
             links=len(links),
             handshakes=self._chat.handshakes,
             pending=self._chat.pending,
-            rendezvous=[service.info() for service in self._rendezvous],
+            rendezvous=self._rendezvous.infos(),
             log_level=self._logs.level,
             log_file=self._logs.destination,
             archive=self._archive.info() if self._archive is not None else None,
         )
 
     def discover(self) -> "Deferred[None]":
-        return when_asked(self._clock, [service.discover() for service in self._rendezvous])
+        return self._rendezvous.discover()
 
     def resolve(self, name: str) -> PeerId:
         return resolve(name, self._me, self._chat.known_ids(), self._chat.is_connected)
@@ -354,25 +305,12 @@ class Node(MultiService):
         asked: list[object] = []
         self.discover().addBoth(asked.append)
         waiting = Deferred.fromCoroutine(
-            self._wait_until(lambda: bool(asked) and not self._chat.dialling, timeout)
+            wait_until(self._clock, lambda: bool(asked) and not self._chat.dialling, timeout)
         )
         return waiting.addCallback(lambda _: None)
 
     def settled(self, timeout: float) -> "Deferred[bool]":
-        return Deferred.fromCoroutine(self._wait_until(self._is_settled, timeout))
-
-    async def _wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Look again and again; tell whether the condition came true in time."""
-        deadline = self._clock.seconds() + timeout
-
-        def look() -> None:
-            if condition() or self._clock.seconds() >= deadline:
-                looking.stop()
-
-        looking = LoopingCall(look)
-        looking.clock = self._clock
-        await looking.start(LOOK_INTERVAL)
-        return condition()
+        return Deferred.fromCoroutine(wait_until(self._clock, self._is_settled, timeout))
 
     def _is_settled(self) -> bool:
         waiting = self._archive.waiting if self._archive is not None else 0
@@ -384,13 +322,16 @@ class Node(MultiService):
         self._stop()
 
 
-def history_bounds(config: Config) -> Bounds:
-    """Return how much of what is said a node keeps."""
-    store, outbox = config.store, config.outbox
-    most = MEMORY_MESSAGES if store.ephemeral else store.max_messages
-    return Bounds(
-        max_messages=min(store.max_messages, most),
-        max_days=store.max_days,
-        max_outbox=outbox.max_messages,
-        max_outbox_per_peer=outbox.max_per_peer,
-    )
+def _make_archive(
+    reactor: Any,
+    rng: Random,
+    wall_clock: Callable[[], datetime],
+    config: Config,
+    storage: Storage | None,
+    report: Listener,
+) -> ArchiveService | None:
+    """Return the archive, if the node has one."""
+    if not config.archive.enabled:
+        return None
+    storage = storage if storage is not None else MemoryStorage()
+    return ArchiveService(reactor, rng, wall_clock, config, storage, report)

@@ -11,10 +11,10 @@ import platformdirs
 from twisted.python import usage
 
 from p2pchat import __version__, process
-from p2pchat.config import OPTIONS, Config, find_config_file, load_file, make_config
+from p2pchat.config import OPTIONS, Config, find_config_file, load_file, make_config, own_id
 from p2pchat.data_dir import keep_pid, lock_data_dir, make_data_dir
 from p2pchat.errors import ConfigError, P2PChatError
-from p2pchat.identity import is_name, make_peer_id
+from p2pchat.identity import is_name
 
 CONSOLES = ("auto", "tty", "plain", "json", "none")
 
@@ -85,7 +85,7 @@ class Options(usage.Options):
         process.share_interpreter()
         try:
             self.settings = _configure(self)
-            me = make_peer_id(self.settings.peer.name or "", self.settings.peer.namespace)
+            me = own_id(self.settings)
             self.data_dir = make_data_dir(self["data-dir"], me)
             self.lock = lock_data_dir(self.data_dir, me)
             self.import_file = _import_file(self["import"])

@@ -18,16 +18,15 @@ from twisted.python.failure import Failure
 from p2pchat import process
 from p2pchat.archive.disk import FileStorage
 from p2pchat.archive.storage import MemoryStorage
-from p2pchat.config import Config
+from p2pchat.config import Config, own_id
 from p2pchat.errors import P2PChatError, StartError
 from p2pchat.events import Level
 from p2pchat.history import History
-from p2pchat.identity import make_peer_id
 from p2pchat.logs import Logs, has_log
-from p2pchat.node import Node, history_bounds
+from p2pchat.node import Node
 from p2pchat.options import Options
 from p2pchat.ports import METRICS_BACKLOG, open_port, take_port
-from p2pchat.store.memory import MemoryHistory
+from p2pchat.store.settings import history_bounds, memory_history
 from p2pchat.store.sqlite import FILE, SqliteHistory
 from p2pchat.text import visible
 from p2pchat.ui.console import Kind, choose_console, inspect, make_console
@@ -158,11 +157,10 @@ def _serve_metrics(reactor: Any, node: Node, bind: str, port: int) -> None:
 
 def _make_history(reactor: Any, options: Options, notify: Callable[[Level, str], None]) -> History:
     config = options.settings
-    me = make_peer_id(config.peer.name or "", config.peer.namespace)
-    bounds = history_bounds(config)
     if config.store.ephemeral:
-        return MemoryHistory(reactor, me, bounds, _utc_now)
-    return SqliteHistory(reactor, options.data_dir / FILE, me, bounds, _utc_now, notify)
+        return memory_history(reactor, config, _utc_now)
+    file, bounds = options.data_dir / FILE, history_bounds(config)
+    return SqliteHistory(reactor, file, own_id(config), bounds, _utc_now, notify)
 
 
 def _stop_reactor() -> None:

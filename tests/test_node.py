@@ -9,7 +9,8 @@ from p2pchat.events import DeliveryChanged, Event, HistoryOpened, Notice
 from p2pchat.history import Bounds, Opened, StoreError
 from p2pchat.identity import Address, PeerId, make_peer_id
 from p2pchat.naming import MAX_SUGGESTIONS
-from p2pchat.node import HISTORY_RETRY_TIME, Node
+from p2pchat.node import Node
+from p2pchat.opening import RETRY_TIME
 from p2pchat.store.memory import MemoryHistory
 from tests.at_once import at_once
 from tests.simulation.network import Network
@@ -107,7 +108,7 @@ class OpeningTests(SynchronousTestCase):
 
     def test_it_is_tried_again_until_it_opens_and_told_once(self) -> None:
         node = self.start(failures=3)
-        self.network.advance(4 * HISTORY_RETRY_TIME)
+        self.network.advance(4 * RETRY_TIME)
         self.assertEqual(self.history.attempts, 4)
         said = [text for text in self.told(node) if "history" in text]
         self.assertEqual(said, ["the history cannot be opened: disk full; trying again"])
@@ -115,10 +116,10 @@ class OpeningTests(SynchronousTestCase):
 
     def test_a_node_that_leaves_tries_no_more(self) -> None:
         node = self.start(failures=1000)
-        self.network.advance(HISTORY_RETRY_TIME / 2)
+        self.network.advance(RETRY_TIME / 2)
         node.stop()
         attempts = self.history.attempts
-        self.network.advance(3 * HISTORY_RETRY_TIME)
+        self.network.advance(3 * RETRY_TIME)
         self.assertEqual(self.history.attempts, attempts)
         self.assertEqual(self.opened(node), [])
 
@@ -128,7 +129,7 @@ class OpeningTests(SynchronousTestCase):
         error = self.failureResultOf(sent, RequestError).value
         text = "not sent to zed@CIC: the history cannot be opened: disk full"
         self.assertEqual(str(error), text)
-        self.network.advance(3 * HISTORY_RETRY_TIME)
+        self.network.advance(3 * RETRY_TIME)
         at_once(node.running.send(PeerId("zed@CIC"), "hello"))
         self.assertEqual(node.running.pending, 1)
 
