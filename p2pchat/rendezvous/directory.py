@@ -6,12 +6,14 @@ A server that is down, slow or lying harms nothing that another one provides:
   then the second ones, the one registered last first. So a server can give a peer wrong addresses
   more, but cannot push aside what others say.
 - A server gives each peer MAX_ADDRESSES addresses at the most, those registered last, and all
-  servers get the same room: none can fill the table of peers with inventions.
+  servers get the same room: none can fill the table of peers with inventions. Of a list that is
+  longer than that each part has its turn, our own namespace before others.
 - Of each server only the last address counts by which it says that it sees us.
 """
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from random import Random
 from typing import NamedTuple, Protocol
 
 from p2pchat.events import Level
@@ -45,9 +47,15 @@ class Directory:
     """Joins what the servers say of peers, at most `limit` of them in all; `me` is ourselves."""
 
     def __init__(
-        self, seconds: Callable[[], float], me: PeerId, limit: int, listener: DirectoryListener
+        self,
+        seconds: Callable[[], float],
+        rng: Random,
+        me: PeerId,
+        limit: int,
+        listener: DirectoryListener,
     ) -> None:
         self._seconds = seconds
+        self._rng = rng
         self._me = me
         self._limit = limit
         self._listener = listener
@@ -78,11 +86,16 @@ class Directory:
         self._listener.notice(level, text)
 
     def _entries(self, found: Sequence[Found], now: float) -> dict[PeerId, list[_Entry]]:
-        """Sort one server's list by peer; beyond its share those of other groups than ours go."""
+        """Sort one server's list by peer; beyond its share those of other groups than ours go.
+
+        Who else does not fit in is drawn anew for each list, so that everybody has a turn.
+        """
         ours = namespace_of(self._me)
         entries: dict[PeerId, list[_Entry]] = {}
         room = self._limit // len(self._sources)
-        for peer in sorted(found, key=lambda one: namespace_of(one.peer_id) != ours):
+        chances = {one.peer_id: self._rng.random() for one in found}
+        rank = {peer: (namespace_of(peer) != ours, chance) for peer, chance in chances.items()}
+        for peer in sorted(found, key=lambda one: rank[one.peer_id]):
             if peer.peer_id in entries or len(entries) < room:
                 entry = _Entry(peer.address, now - peer.age, now + peer.expires_in)
                 entries.setdefault(peer.peer_id, []).append(entry)

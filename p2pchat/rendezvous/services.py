@@ -23,7 +23,8 @@ class RendezvousServices:
         self._rng = rng
         self._me = me
         self._config = config
-        self._directory = Directory(reactor.seconds, me, config.limits.max_known_peers, listener)
+        limit = config.limits.max_known_peers
+        self._directory = Directory(reactor.seconds, rng, me, limit, listener)
         self._services: list[RendezvousService] = []
 
     def start(self, port: int) -> None:

@@ -1,5 +1,7 @@
 """What several servers say, joined."""
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
@@ -42,7 +44,7 @@ class DirectoryTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.heard = Heard()
-        self.directory = Directory(self.clock.seconds, ME, 100, self.heard)
+        self.directory = Directory(self.clock.seconds, Random(1), ME, 100, self.heard)
         self.first, self.second = self.directory.source(), self.directory.source()
 
     def test_the_address_registered_last_comes_first(self) -> None:
@@ -98,6 +100,16 @@ class DirectoryTests(SynchronousTestCase):
         self.assertEqual(len(self.heard.peers), 50)
         self.first.discovered([found()])
         self.assertEqual(self.heard.hosts(), ["10.0.0.1"])
+
+    def test_of_a_list_that_has_no_room_every_peer_is_known_in_time(self) -> None:
+        """Else who stands behind others in a long list would never be found."""
+        peers = [f"p{number}@CIC" for number in range(150)]
+        known: set[str] = set()
+        for _ in range(40):
+            self.first.discovered([found(peer) for peer in peers])
+            self.assertEqual(len({peer for peer, _ in self.heard.peers}), 50)
+            known |= {peer for peer, _ in self.heard.peers}
+        self.assertEqual(known, set(peers))
 
     def test_our_own_group_comes_first_when_room_is_scarce(self) -> None:
         others = [found(f"x{number}@LAB") for number in range(1000)]
