@@ -54,6 +54,8 @@ class Doorway:
         self._listening = listening
         self._server = server
         self._pausing: IDelayedCall | None = None
+        #: What kept it from accepting, if that was told and is not over.
+        self._told: int | None = None
         #: Who has said nothing yet, and is looked at once more in the next turn.
         self._late: list[tuple[socket.socket, tuple[Any, ...]]] = []
         self._next_turn: IDelayedCall | None = None
@@ -105,6 +107,7 @@ class Doorway:
             except OSError as error:
                 self._pause(error)
                 return
+            self._told = None
             data = _read(connection)
             if data:
                 self._serve(connection, place, data)
@@ -160,7 +163,9 @@ class Doorway:
         self.log.warn("[Rendezvous] {what}: {why}", what=what, why=why)
 
     def _pause(self, error: OSError) -> None:
-        self._warn("accepts nothing for now", error)
+        if error.errno != self._told:  # it is tried ten times a second
+            self._told = error.errno
+            self._warn("accepts nothing for now", error)
         self._reactor.removeReader(self)
         self._pausing = self._reactor.callLater(PAUSE, self._go_on)
 

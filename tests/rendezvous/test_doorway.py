@@ -230,6 +230,20 @@ class DoorwayTests(SynchronousTestCase):
             self.assertEqual("LimitNOFILE" in line and "ulimit -n" in line, files, line)
             self.reactor.advance(PAUSE)
 
+    def test_it_is_said_once_until_somebody_is_accepted_again(self):
+        with patch.object(self.port, "_listening") as full, capturedLogs() as logged:
+            for full.accept.side_effect in (OSError(errno.EMFILE, "none left"),) * 5:
+                self.port.doRead()
+                self.reactor.advance(PAUSE)
+        self.assertEqual(len(logged), 1, logged)
+        client = self.client(b"x\n")
+        self.port.doRead()
+        self.assertEqual(client.recv(1000), UNKNOWN)
+        with patch.object(self.port, "_listening") as full, capturedLogs() as logged:
+            full.accept.side_effect = OSError(errno.EMFILE, "none left")
+            self.port.doRead()
+        self.assertEqual(len(logged), 1, logged)
+
     def test_closed_it_takes_nobody(self):
         place = self.port.getHost()
         self.port.stopListening()
