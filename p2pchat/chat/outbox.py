@@ -210,7 +210,7 @@ class Outbox:
             if letter.msg_id not in self._exhausted:
                 self._wait(letter, 0.0)
 
-    def overdue(self, now: float) -> set[PeerId]:
+    def overdue(self, now: float) -> list[PeerId]:
         """Let what waited too long for its ACK wait for the next attempt.
 
         Returns the peers for whom something may be tried now.
@@ -219,7 +219,7 @@ class Outbox:
             self._wait(letter, None if letter.legacy else letter.deadline + self._pause(letter))
         while (pause := self._first_pause()) is not None and pause <= now:
             self._make_ready(heappop(self._pauses)[2])
-        return set(self._ready)
+        return list(self._ready)
 
     def exhausted(self) -> list[tuple[Letter, str]]:
         """Take out and return what another program got often enough, with the reason."""

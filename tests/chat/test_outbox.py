@@ -74,7 +74,7 @@ class Waiting(OutboxCase):
     def test_it_waits_without_end_and_needs_no_look(self) -> None:
         self.add("1")
         self.assertIsNone(self.outbox.next_look())
-        self.assertEqual(self.outbox.overdue(1e6), {BOB})
+        self.assertEqual(self.outbox.overdue(1e6), [BOB])
         self.assertEqual(self.given_up(MAX_AGE), [])
         self.assertEqual(self.ready(1e6), ["1"])
 
@@ -102,7 +102,7 @@ class Sent(OutboxCase):
     def test_standing_in_a_queue_has_no_deadline(self) -> None:
         self.outbox.queued(self.add("1"), "link")
         self.assertIsNone(self.outbox.next_look())
-        self.assertEqual(self.outbox.overdue(1000.0), set())
+        self.assertEqual(self.outbox.overdue(1000.0), [])
         self.assertEqual(self.ready(1000.0), [])
 
     def test_the_timeout_of_an_ack_begins_when_it_is_written(self) -> None:
@@ -134,8 +134,8 @@ class Sent(OutboxCase):
         letter, now = self.sent("1"), 0.0
         for _ in range(3):
             now += 2 * LONGEST_PAUSE
-            self.assertEqual(self.outbox.overdue(now - 1), set())
-            self.assertEqual(self.outbox.overdue(now), {BOB})
+            self.assertEqual(self.outbox.overdue(now - 1), [])
+            self.assertEqual(self.outbox.overdue(now), [BOB])
             self.write(letter, now, "link")
 
     def test_a_new_link_ends_the_pause(self) -> None:
@@ -161,11 +161,11 @@ class Sent(OutboxCase):
                 case "withdrawn":
                     self.outbox.withdraw(msg_id)
             self.assertIsNone(self.outbox.next_look())
-            self.assertEqual(self.outbox.overdue(100.0 * number + 99.0), set())
+            self.assertEqual(self.outbox.overdue(100.0 * number + 99.0), [])
 
     def test_other_programs_get_it_again_on_another_link_only(self) -> None:
         self.sent("1", legacy=True)
-        self.assertEqual(self.outbox.overdue(TIMEOUT), set())
+        self.assertEqual(self.outbox.overdue(TIMEOUT), [])
         self.assertEqual(self.ready(1e6, legacy=True), [])
         self.assertIsNone(self.outbox.next_look())
         self.outbox.link_lost("another")
@@ -187,7 +187,7 @@ class Sent(OutboxCase):
         self.add("1", attempts=RETRIES + 1)
         self.assertEqual(self.given_up(), [], "nobody knows of what kind its peer is")
         self.assertEqual(self.ready(0.0, legacy=True), [])
-        self.assertEqual(self.outbox.overdue(0.0), set())
+        self.assertEqual(self.outbox.overdue(0.0), [])
         self.assertEqual([msg_id for msg_id, _ in self.given_up()], ["1"])
 
     def test_our_own_kind_may_have_it_any_number_of_times(self) -> None:
