@@ -120,7 +120,7 @@ class Contacts:
 
     def lost(self, peer: Peer, closed: Closed) -> None:
         """Dial a peer whose last link ended, if it ended in a way that calls for it."""
-        if closed.ending in REDIAL_AFTER and not self._is_crowded(peer.peer_id):
+        if closed.ending in REDIAL_AFTER and self._has_room_again(peer.peer_id, 1):
             self._dial(peer, self._config.connection.reconnect_backoff_base)
 
     def reconnect(self) -> int:
@@ -145,7 +145,8 @@ class Contacts:
 
     def wants_redial(self, peer: PeerId, closed: Closed) -> bool:
         known = self._peers.get(peer)
-        return known is not None and not known.links and closed.ending in REDIAL_AFTER
+        wanted = known is not None and not known.links and closed.ending in REDIAL_AFTER
+        return wanted and self._has_room_again(peer, 0)  # it counts as dialled already
 
     def missed(self, peer: PeerId) -> None:
         self._moved()
@@ -194,9 +195,22 @@ class Contacts:
                 candidates.append(here)
         return candidates
 
+    def _has_room_again(self, peer_id: PeerId, more: int) -> bool:
+        """Tell whether so many more may be dialled, who were linked: who never was makes room."""
+        room = self._room(peer_id) - more
+        while self.dialer.count > room and self.dialer.drop_unreached():
+            pass
+        return self.dialer.count <= room and not self._has_all_links
+
     def _is_crowded(self, peer_id: PeerId) -> bool:
-        """Tell whether we dial enough peers; those of our own namespace get twice the room."""
+        """Tell whether we dial enough peers."""
+        return self.dialer.count >= self._room(peer_id) or self._has_all_links
+
+    @property
+    def _has_all_links(self) -> bool:
+        return self.dialer.reached >= self._config.limits.max_links
+
+    def _room(self, peer_id: PeerId) -> int:
+        """Return how many peers may be dialled at a time; of our own namespace twice as many."""
         room = self._config.limits.max_dialled_peers
-        if namespace_of(peer_id) == namespace_of(self._me):
-            room *= 2
-        return self.dialer.count >= room or self.dialer.reached >= self._config.limits.max_links
+        return room * 2 if namespace_of(peer_id) == namespace_of(self._me) else room

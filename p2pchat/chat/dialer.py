@@ -77,6 +77,8 @@ class PeerFactory(ReconnectingClientFactory):
     def __init__(self, dialer: "Dialer", peer: PeerId, addresses: Sequence[Address]) -> None:
         self.peer = peer
         self.addresses = list(addresses)
+        #: Whether a link ever came of it.
+        self.proven = False
         self._dialer = dialer
         self._round: list[Address] = []
         self._deferrals = 0
@@ -223,6 +225,7 @@ class Dialer(Service):
         if factory is not None:
             factory.maxRetries = self.policy.max_reconnect_attempts
             factory.resetDelay()
+            factory.proven = True
             self._reached.add(factory)
 
     def cancel(self, peer: PeerId) -> None:
@@ -231,6 +234,14 @@ class Dialer(Service):
         if factory is not None and factory not in self._reached:
             self.finished(factory)
             factory.cancel()
+
+    def drop_unreached(self) -> bool:
+        """Stop dialling the peer dialled longest without a link; False if there is none."""
+        for peer, factory in self._factories.items():
+            if not factory.proven:
+                self.cancel(peer)
+                return True
+        return False
 
     def stopService(self) -> None:
         Service.stopService(self)

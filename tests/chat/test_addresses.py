@@ -1,7 +1,7 @@
 """Where a peer is dialled: all its addresses in a round, this very host, and from where."""
 
 from p2pchat.identity import Address
-from tests.chat.cases import ChatCase
+from tests.chat.cases import ChatCase, ChatNode
 
 
 class Candidates(ChatCase):
@@ -91,6 +91,36 @@ class Crowd(ChatCase):
         by_ip = {peer.address.host: peer.peer_id for peer in self.peers}
         namespaces = [by_ip[ip].rpartition("@")[2] for ip in dialled]
         self.assertEqual((namespaces.count("ELSEWHERE"), namespaces.count("CIC")), (5, 5))
+
+    def test_no_more_are_dialled_when_all_links_are_lost_at_once(self) -> None:
+        node = self.node(limits={"max_dialled_peers": 2})
+        peers = [self.legacy(f"peer{number}") for number in range(8)]
+        for peer in peers:
+            self.dial(node, peer)
+        self.assertEqual(len(node.connected), 8)
+        for peer in peers:
+            peer.stop_listening()
+            peer.links[-1].close()
+        self.run_for(0.5)
+        self.assertEqual(self.dialled(node), 4)
+
+    def test_who_was_linked_is_dialled_before_who_never_was(self) -> None:
+        for dials_us in (False, True):
+            node = self.node(name=f"node{dials_us}", limits={"max_dialled_peers": 1})
+            friend = self.legacy(f"friend{dials_us}")
+            link = self.dialled_by(node, friend) if dials_us else None
+            self.dial(node, friend)
+            for number in range(2):
+                node.discovers(self.legacy(f"ghost{dials_us}{number}", listens=False))
+            self.assertEqual(self.dialled(node), 2)
+            (link or friend.links[-1]).close()
+            self.run_for(0.5)
+            self.assertEqual(self.dialled(node), 2)
+            self.run_for(5)
+            self.assertEqual(node.connected, [friend.peer_id])
+
+    def dialled(self, node: ChatNode) -> int:
+        return node.chat._contacts.dialer.count
 
     def test_known_peers_are_bounded(self) -> None:
         node = self.node(limits={"max_known_peers": 10})
