@@ -5,6 +5,7 @@ the last one. Ids compare and sort as plain text, which is how two nodes agree o
 when both dial at once (docs/protocols.md, 2.8).
 """
 
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, NewType
 
@@ -64,6 +65,7 @@ def namespace_of(peer: PeerId) -> str:
     return peer.rpartition("@")[2]
 
 
+@lru_cache(1024)
 def is_ip_literal(host: str) -> bool:
     """Tell whether host is an IPv4 or IPv6 address, so that using it asks no name server."""
     try:
@@ -73,6 +75,7 @@ def is_ip_literal(host: str) -> bool:
     return True
 
 
+@lru_cache(1024)
 def is_loopback(host: str) -> bool:
     """Tell whether host is this machine's loopback, by number or as `localhost`."""
     if host == "localhost":
