@@ -22,12 +22,13 @@ class VirtualClock:
         self.events_run = 0
         self._queue: list[tuple[float, int, Callable[..., object], tuple[object, ...]]] = []
         self._scheduled = 0
-        self._at_this_instant = 0
+        self._instant_began = 0
 
     def call_at(self, time: float, function: Callable[..., object], *args: object) -> None:
         """Run function(*args) at that time, or as the last event of this instant if it is past."""
         self._scheduled += 1
-        heappush(self._queue, (max(time, self.now), self._scheduled, function, args))
+        now = self.now
+        heappush(self._queue, (time if time > now else now, self._scheduled, function, args))
 
     def step(self, deadline: float) -> bool:
         """Run the next event if it is due by the deadline; else move to the deadline, say False."""
@@ -35,13 +36,10 @@ class VirtualClock:
             self.now = max(self.now, deadline)
             return False
         time, _, function, args = heappop(self._queue)
-        self._count(time)
-        self.now = time
+        self.events_run += 1
+        if time > self.now:
+            self.now, self._instant_began = time, self.events_run
+        elif self.events_run > self._instant_began + MAX_EVENTS_AT_ONE_INSTANT:
+            raise Livelock(f"{MAX_EVENTS_AT_ONE_INSTANT} events at {time:.6f} s: time stands still")
         function(*args)
         return True
-
-    def _count(self, time: float) -> None:
-        self.events_run += 1
-        self._at_this_instant = self._at_this_instant + 1 if time == self.now else 0
-        if self._at_this_instant > MAX_EVENTS_AT_ONE_INSTANT:
-            raise Livelock(f"{MAX_EVENTS_AT_ONE_INSTANT} events at {time:.6f} s: time stands still")

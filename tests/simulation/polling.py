@@ -71,6 +71,8 @@ class Polling:
 
     def notice(self, descriptor: int) -> None:
         """Serve a descriptor in the next turn, if somebody waits for what it can do now."""
+        if descriptor in self._ready:
+            return
         if self._readable(descriptor) or self._writable(descriptor):
             self._ready[descriptor] = None
             self.wakeUp()
@@ -86,12 +88,16 @@ class Polling:
             self.notice(descriptor)
 
     def _readable(self, descriptor: int) -> bool:
+        if descriptor not in self._readers:
+            return False
         one = self.machine.sockets.get(descriptor)
-        return descriptor in self._readers and one is not None and one.readable()
+        return one is not None and one.readable()
 
     def _writable(self, descriptor: int) -> bool:
+        if descriptor not in self._writers:
+            return False
         one = self.machine.sockets.get(descriptor)
-        return descriptor in self._writers and one is not None and one.writable()
+        return one is not None and one.writable()
 
     def _serve(self, descriptor: int) -> None:
         """Let a selectable read, then write; if either says or raises why, it is disconnected."""
