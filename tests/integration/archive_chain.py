@@ -7,6 +7,9 @@ from hashlib import md5
 #: An archive: its chats in order, each as it stands on the wire.
 Chain = tuple[bytes, ...]
 
+#: What every MD5 begins with.
+PROOF = b"\0\0"
+
 
 def text_of(chat: bytes) -> str:
     return chat[1:-32].decode("latin-1")
@@ -23,7 +26,7 @@ def digest(chain: Chain, index: int) -> bytes:
 
 def is_valid(chain: Chain) -> bool:
     return all(
-        chat.endswith(digest(chain, index)) and chat[-16:].startswith(b"\0\0")
+        chat.endswith(digest(chain, index)) and chat[-16:].startswith(PROOF)
         for index, chat in enumerate(chain)
     )
 
@@ -36,7 +39,7 @@ def mined(chain: Chain, text: str) -> Chain:
         code = number.to_bytes(16, "big")
         attempt = state.copy()
         attempt.update(code)
-        if attempt.digest().startswith(b"\0\0"):
+        if attempt.digest().startswith(PROOF):
             return (*chain, head + code + attempt.digest())
     raise AssertionError("numbers never end")
 

@@ -66,6 +66,11 @@ class ArchiveLink:
     def ended(self) -> bool:
         return bool(self.received.ended)
 
+    @property
+    def heard(self) -> list[Message]:
+        """All that ever came."""
+        return self.received.all()
+
     # What is said
 
     def identify(self) -> None:
@@ -105,7 +110,7 @@ class ArchiveLink:
         first = self._stream.read(1)
         if not first:
             return None
-        message = _read_message(self._stream, first[0])
+        message = read_message(self._stream, first[0])
         self.received.add(message)
         return message
 
@@ -141,7 +146,8 @@ class ArchiveLink:
             self.shut()
 
 
-def _read_message(stream: BinaryIO, kind: int) -> Message:
+def read_message(stream: BinaryIO, kind: int) -> Message:
+    """Read what stands behind the first byte of a message. Raises BrokenStreamError."""
     match kind:
         case Kind.PEER_REQUEST | Kind.ARCHIVE_REQUEST:
             return Message(Kind(kind))

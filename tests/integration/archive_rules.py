@@ -1,12 +1,28 @@
 """What a message of ours must be, for the sake of every deployed program (docs/protocols.md, 3)."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from tests.integration.archive_chain import is_valid
-from tests.integration.archive_links import ArchiveLink, Kind, Message
+from tests.integration.archive_links import Kind, Message
 
 EMPTY_UNASKED = "an empty archive that nobody asked for"
 
 
-def faults(link: ArchiveLink, message: Message) -> list[str]:
+class Conversation(Protocol):
+    """What was sent and heard on a link between `local_host` and the node at `host`."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def local_host(self) -> str: ...
+    @property
+    def sent(self) -> Sequence[Kind]: ...
+    @property
+    def heard(self) -> Sequence[Message]: ...
+
+
+def faults(link: Conversation, message: Message) -> list[str]:
     """Return what is wrong with a message that came over a link, the last one noted there."""
     match message.kind:
         case Kind.PEER_LIST:
@@ -20,9 +36,9 @@ def faults(link: ArchiveLink, message: Message) -> list[str]:
     return []
 
 
-def _list_faults(link: ArchiveLink, message: Message) -> list[str]:
+def _list_faults(link: Conversation, message: Message) -> list[str]:
     listed = message.addresses
-    lists = sum(seen.kind == Kind.PEER_LIST for seen in link.received.all())
+    lists = sum(seen.kind == Kind.PEER_LIST for seen in link.heard)
     wrong = {
         "a list that nobody asked for": lists > link.sent.count(Kind.PEER_REQUEST),
         "a list of more than 1,000": len(listed) > 1000,
@@ -33,16 +49,16 @@ def _list_faults(link: ArchiveLink, message: Message) -> list[str]:
     return [f"{fault}: {listed}" for fault, is_so in wrong.items() if is_so]
 
 
-def _archive_faults(link: ArchiveLink, message: Message) -> list[str]:
+def _archive_faults(link: Conversation, message: Message) -> list[str]:
     if message.chain:
         return [] if is_valid(message.chain) else ["an archive that is not valid"]
     empty = Message(Kind.ARCHIVE_RESPONSE)
-    answers = sum(seen == empty for seen in link.received.all())
+    answers = sum(seen == empty for seen in link.heard)
     asked = link.sent.count(Kind.ARCHIVE_REQUEST)
     return [EMPTY_UNASKED] if answers > asked else []
 
 
-def _notification_faults(link: ArchiveLink, message: Message) -> list[str]:
+def _notification_faults(link: Conversation, message: Message) -> list[str]:
     wrong = []
     if Kind.NOTIFICATION not in link.sent:
         wrong.append(f"a notification: {message.text!r}")

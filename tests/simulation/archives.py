@@ -161,7 +161,7 @@ def make_archives(
 
 def texts(archive: Archive) -> list[str]:
     """Return the texts of all chats, oldest first."""
-    return [archive.chat(index).text.decode("ascii") for index in range(archive.height)]
+    return [archive.chat(index).text.decode("latin-1") for index in range(archive.height)]
 
 
 def all_equal(nodes: Sequence[ArchiveNode]) -> bool:

@@ -99,6 +99,7 @@ class StreamSocket(Socket):
         if self.machine.network.has_bad_luck():
             self.cut()
         else:
+            self._let_overhear(sent)
             self._out.send_data(sent)
         return len(sent)
 
@@ -162,6 +163,11 @@ class StreamSocket(Socket):
                 self._out.send(Kind.RST)
         elif not self._error:
             _ON_ARRIVAL[segment.kind](self, segment)
+
+    def _let_overhear(self, data: bytes) -> None:
+        for machine in (self.machine, self.peer.machine):
+            if machine.overhears is not None:
+                machine.overhears(self, data)
 
     def _join(self, peer: "StreamSocket", address: Address) -> None:
         network = self.machine.network

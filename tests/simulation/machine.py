@@ -1,5 +1,6 @@
 """A simulated machine: its addresses, ports and sockets, below the one process that runs on it."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from tests.simulation.connection import State, StreamSocket
@@ -30,6 +31,8 @@ class Machine:
         self.booted = False
         #: How a router in front answers who dials us, while it lets nobody in.
         self.sheltered: Shelter = ""
+        #: Called with each end that hands something to the network, ours or the other, and what.
+        self.overhears: Callable[[StreamSocket, bytes], None] | None = None
         self.sockets: dict[int, Socket] = {}
         self.listeners: dict[Address, ListeningSocket] = {}
         self._descriptors = 2

@@ -77,6 +77,10 @@ class Network:
             machine.process.startRunning(installSignalHandlers=False)
         return machine.process
 
+    def process(self, ip: str) -> HostReactor | None:
+        """The reactor of a machine, if it has one now."""
+        return self._machine(ip).process
+
     def advance(self, seconds: float) -> None:
         """Run everything that happens in the next seconds."""
         deadline = self.clock.now + seconds

@@ -17,7 +17,14 @@ from tests.simulation import __main__ as program
 from tests.simulation.sabotage import QUIET_LIFE, plan_of
 from tests.simulation.wire import readable
 from tests.simulation.world import world
-from tests.simulation.world.plans import DEPLOYED, STRANGERS, Plan, make_plan
+from tests.simulation.world.plans import (
+    DEPLOYED,
+    ODD_SERVERS,
+    REPLICATING,
+    STRANGERS,
+    Plan,
+    make_plan,
+)
 from tests.simulation.world.running import run_plan
 from tests.simulation.world.shrinking import shrink
 
@@ -51,6 +58,24 @@ class PlanTests(SynchronousTestCase):
         outcome = run_plan(replace(plan, nodes=3 + len(DEPLOYED)))  # there is room for all
         self.assertEqual(outcome.violations, [])
         self.assertEqual(outcome.messages, 6 + 6 + 2 * len(DEPLOYED))
+
+    def test_each_program_of_the_archive(self) -> None:
+        """Each replicates what nodes chat and mines, and is sent what it can take."""
+        for number, kind in enumerate(REPLICATING):
+            enter = (1, "enter", kind, number)
+            outcome = run_plan(replace(plan_of(enter, *QUIET_LIFE, (100, "heal")), minutes=2))
+            self.assertEqual(outcome.violations, [], kind)
+            self.assertEqual((outcome.messages, outcome.chats), (6 + 6, 2 + 3), kind)
+
+    def test_each_odd_rendezvous(self) -> None:
+        """One beside a good one does no harm, nor does one that is replaced by a good one."""
+        for kind in ODD_SERVERS:
+            beside = (0, "add_rendezvous", kind), *QUIET_LIFE
+            for_a_while = (0, "spoil_rendezvous", kind), *QUIET_LIFE, (50, "start_rendezvous")
+            for steps in (beside, for_a_while):
+                outcome = run_plan(plan_of(*steps))
+                self.assertEqual(outcome.violations, [], steps[0])
+                self.assertEqual((outcome.messages, outcome.chats), (6 + 6, 2 + 3), steps[0])
 
     def test_same_arguments_same_plan(self) -> None:
         self.assertEqual(make_plan(5, 6, 2), make_plan(5, 6, 2))

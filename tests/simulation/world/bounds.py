@@ -179,7 +179,12 @@ BOUNDS = (
         lambda n: _largest(len(owed._numbers) for owed in _receiving(n)._owed.values()),
         lambda n: MAX_OWED,
     ),
-    Bound("chats to mine", lambda n: n.waiting_chats, lambda n: n.archive_settings.max_pending),
+    Bound(
+        "chats to mine",
+        # those that were in the archive once and are displaced have the bound that follows
+        lambda n: sum(chat.text.decode() not in n.promised for chat in _archive(n)._own.waiting),
+        lambda n: n.archive_settings.max_pending,
+    ),
     Bound(
         "chats that nobody confirmed",
         lambda n: sum(chat.state != "confirmed" for chat in _archive(n)._own),

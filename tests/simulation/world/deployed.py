@@ -6,6 +6,7 @@ definition, tests/integration/rules.py.
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from tests.integration.rules import faults
-from tests.simulation.world.strangers import ChatLink, Stranger
+from tests.simulation.connection import StreamSocket
+from tests.simulation.world.manners import Manners
+from tests.simulation.world.strangers import RENDEZVOUS_PORT, ChatLink, Stranger
 
 if TYPE_CHECKING:
     from tests.simulation.world.world import World
@@ -35,6 +38,10 @@ class Deployed(ChatLink):
     def __init__(self, stranger: Stranger, *, dialled: bool) -> None:
         super().__init__(stranger, dialled=dialled)
         self.said_bye = self.is_second = False
+
+    @classmethod
+    def settle(cls, stranger: Stranger) -> None:
+        stranger.host.machine.overhears = Overhearing(stranger)
 
     def tell(self, kind: str, **fields: Any) -> None:
         self.transport.write(json.dumps({"type": kind, **fields}).encode() + self.line_end)
@@ -111,6 +118,58 @@ class Deployed(ChatLink):
             self.answer_second()
         else:
             super()._met(message)
+
+
+class Overhearing:
+    """Judges what nodes write to a program by what they hand to the network, and when (2.2)."""
+
+    def __init__(self, stranger: Stranger) -> None:
+        self._stranger = stranger
+        self._manners: dict[StreamSocket, Manners] = {}
+
+    def __call__(self, end: StreamSocket, data: bytes) -> None:
+        is_ours = end.machine is self._stranger.host.machine
+        ours = end if is_ours else end.peer
+        if RENDEZVOUS_PORT in (ours.getsockname()[1], ours.getpeername()[1]):
+            return
+        manners = self._manners.get(ours)
+        if manners is None:
+            manners = self._manners[ours] = Manners(partial(self._hurt, ours.peer.name))
+        if is_ours:
+            manners.answered(data)
+        else:
+            manners.said(self._stranger.host.seconds(), data)
+
+    def _hurt(self, who: str, what: str) -> None:
+        stranger = self._stranger
+        stranger.world.hurt(f"{stranger.kind} {stranger.name}, linked to {who}: {what}")
+
+
+class FirstLineOnly(Deployed):
+    """Takes the first line of each read, and loses the others (2.2)."""
+
+    _is_losing = False
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._is_losing:  # the end of what was lost already
+            data = data.partition(b"\n")[2]
+            self._is_losing = not data
+        first, newline, lost = data.partition(b"\n")
+        if lost:
+            self.stranger.world.counts["lines lost"] += 1
+            self._is_losing = not lost.endswith(b"\n")
+        super().dataReceived(first + newline)
+
+
+class Choking(Deployed):
+    """Hangs up on a read with more than one line in it (2.2)."""
+
+    def dataReceived(self, data: bytes) -> None:
+        if data.count(b"\n") > 1:
+            self.stranger.world.counts["choked"] += 1
+            self.transport.abortConnection()
+        else:
+            super().dataReceived(data)
 
 
 class Ending(Deployed):
@@ -229,6 +288,8 @@ class Publishing(Deployed):
 
 DEPLOYED: dict[str, type[Deployed]] = {
     "judging": Deployed,
+    "first-line-only": FirstLineOnly,
+    "choking": Choking,
     "ending": Ending,
     "rejecting": Rejecting,
     "hanging-up": HangingUp,

@@ -24,7 +24,8 @@ from tests.simulation.world.deliveries import Deliveries
 from tests.simulation.world.disk import Disk, DiskHistory
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-RENDEZVOUS = "10.0.2.1"
+#: The rendezvous server, and another one that some worlds have besides.
+RENDEZVOUS, SECOND_RENDEZVOUS = "10.0.2.1", "10.0.2.2"
 
 #: How long leaving may take, in seconds, and how long after it something may be left.
 LONGEST_LEAVE = 15.0
@@ -56,6 +57,7 @@ class Inhabitant:
         self.ip = f"10.0.0.{number}"
         self.peer_id: PeerId = make_peer_id(self.name, "CIC")
         self.port = 4000
+        self.servers: tuple[str, ...] = (f"{RENDEZVOUS}:8080",)
         self.limits, self.archive_settings = limits(nodes), archive(nodes)
         self.state = ABSENT
         self.node: Node | None = None
@@ -91,7 +93,7 @@ class Inhabitant:
     def config(self) -> Config:
         return Config(
             peer=Peer(name=self.name, bind=self.ip, port=self.port),
-            rendezvous=Rendezvous(host=RENDEZVOUS, embedded=False),
+            rendezvous=Rendezvous(servers=self.servers, embedded=False),
             connection=Connection(discovery_interval=15),
             limits=self.limits,
             archive=self.archive_settings,

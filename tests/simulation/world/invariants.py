@@ -12,6 +12,7 @@ from p2pchat.archive.kernel import first_invalid
 from p2pchat.events import ArchiveGrew, ChatChanged, DeliveryChanged, Event, MessageReceived
 from tests.simulation.archives import texts
 from tests.simulation.connection import State
+from tests.simulation.world.archive_programs import others_hold_the_archive
 from tests.simulation.world.bounds import queues_keep_their_bounds
 from tests.simulation.world.deliveries import (
     all_accepted_has_arrived,
@@ -243,6 +244,7 @@ def no_link_is_dead(world: "World") -> Iterator[str]:
 
 
 AT_THE_END = (
+    others_hold_the_archive,
     all_accepted_has_arrived,
     every_end_was_told,
     others_get_what_is_told,

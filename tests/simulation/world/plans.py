@@ -54,11 +54,14 @@ _TROUBLES = {
     "set_clock": 4,
     "fill_disk": 4,
     "stop_rendezvous": 1,
+    "spoil_rendezvous": 1,
 }
 
 #: Deployed programs that answer honestly, of which some enter, each with the same chance.
 DEPLOYED = (
     "judging",
+    "first-line-only",
+    "choking",
     "ending",
     "rejecting",
     "hanging-up",
@@ -68,6 +71,33 @@ DEPLOYED = (
     "leaving",
     "relaying",
     "publishing",
+)
+
+#: Deployed programs of the archive that replicate it, of which some enter.
+REPLICATING = (
+    "replicating",
+    "never-asking",
+    "silent-while-empty",
+    "taking-anything",
+    "notification-fearing",
+    "notifying",
+    "introducing",
+    "reversing",
+    "any-bytes",
+    "limited",
+    "plain-texts",
+)
+
+#: Rendezvous servers that are not as they should be.
+ODD_SERVERS = (
+    "with-error-key",
+    "never-refusing",
+    "forgetful",
+    "blocking",
+    "lying",
+    "nonsense",
+    "silent",
+    "dripping",
 )
 
 #: The other strangers.
@@ -82,9 +112,13 @@ STRANGERS = (
     "endless-archive",
     "stalled-archive",
     "cut-archive",
+    "deaf-archive",
     "bogus-list",
     "miner",
 )
+
+#: The number of the first stranger of each sort; no two have the same.
+FIRST_DEPLOYED, FIRST_REPLICATING = len(STRANGERS), len(STRANGERS) + len(DEPLOYED)
 
 
 def make_plan(seed: int, nodes: int, minutes: float) -> Plan:
@@ -112,9 +146,13 @@ class _Author:
         for number in range(self._random.randint(0, 3)):
             kind = self._random.choice(STRANGERS)
             self._add(self._random.uniform(0, self._end / 2), "enter", kind, number)
-        first = len(STRANGERS)  # numbers that no other stranger has
-        for number in range(first, first + self._random.randint(0, 2)):
-            self._deployed(number)
+        for number in range(self._random.randint(0, 2)):
+            self._deployed(FIRST_DEPLOYED + number)
+        for number in range(self._random.choice((0, 0, 1, 2))):
+            at, kind = self._random.uniform(0, self._end / 2), self._random.choice(REPLICATING)
+            self._add(at, "enter", kind, FIRST_REPLICATING + number)
+        if self._random.random() < 0.3:
+            self._add(0.0, "add_rendezvous", self._random.choice(ODD_SERVERS))
         kinds, weights = list(_TROUBLES), list(_TROUBLES.values())
         count = int(len(self._nodes) * self._random.uniform(1, 5) * self._end / 60)
         for kind in self._random.choices(kinds, weights, k=count):
@@ -229,6 +267,10 @@ class _Author:
         node = self._node()
         self._add(at, "fill_disk", node)
         self._add(self._later(at, 120), "free_disk", node)
+
+    def _spoil_rendezvous(self, at: float) -> None:
+        self._add(at, "spoil_rendezvous", self._random.choice(ODD_SERVERS))
+        self._add(self._later(at, 200), "start_rendezvous")
 
     def _stop_rendezvous(self, at: float) -> None:
         self._add(at, "stop_rendezvous")

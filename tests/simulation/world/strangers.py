@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
-from struct import pack
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
@@ -15,9 +14,10 @@ from twisted.internet.task import LoopingCall
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
-from p2pchat.archive.archive import Archive
-from tests.archive.mined import grown
+from tests.integration.archive_chain import Chain
 from tests.simulation.reactor import HostReactor
+from tests.simulation.world.archive_programs import Replicating
+from tests.simulation.world.archive_strangers import PAUSE, ArchiveLink
 from tests.simulation.world.inhabitant import RENDEZVOUS
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 CHAT_PORT, ARCHIVE_PORT, RENDEZVOUS_PORT = 4000, 51511, 8080
 
-#: Seconds between two things that a stranger says on one link.
-PAUSE = 7.0
+#: What a stranger does on one link.
+Link = type["ChatLink"] | type[ArchiveLink] | type[Replicating]
 
 #: Seconds until a stranger dials again, and registers again.
 AGAIN = 31.0
@@ -35,9 +35,7 @@ AGAIN = 31.0
 class Stranger:
     """One program on a machine of its own, of one of the kinds in plans.STRANGERS."""
 
-    def __init__(
-        self, world: "World", kind: str, number: int, link: "type[ChatLink | ArchiveLink]"
-    ) -> None:
+    def __init__(self, world: "World", kind: str, number: int, link: Link) -> None:
         self.world = world
         self.kind = kind
         self.number = number
@@ -50,10 +48,18 @@ class Stranger:
         self.links: list[ChatLink] = []
         #: How often each message came that it acknowledged, if it is one that judges.
         self.got: Counter[str] = Counter()
-        self.link: type[ChatLink | ArchiveLink] = link
-        port = CHAT_PORT if issubclass(link, ChatLink) else ARCHIVE_PORT
-        self.host.listenTCP(port, _factory(self, self.link))
-        again = LoopingCall(self._again, port)
+        #: The archive of one that replicates it, the texts that it mined, and its links.
+        self.chain: Chain = ()
+        self.own: list[str] = []
+        self.replicas: list[Replicating] = []
+        #: To whom one of these links did not end with the end of the stream.
+        self.cut_short: set[str] = set()
+        self._dialled_at: dict[str, float] = {}
+        self.link: Link = link
+        link.settle(self)
+        self._port = CHAT_PORT if issubclass(link, ChatLink) else ARCHIVE_PORT
+        self.host.listenTCP(self._port, _factory(self, self.link))
+        again = LoopingCall(self._again)
         again.clock = self.host
         again.start(AGAIN)
 
@@ -62,12 +68,22 @@ class Stranger:
         self.said += 1
         return f"{self.name} says {self.said}"
 
-    def _again(self, port: int) -> None:
-        if port == CHAT_PORT:
+    def _again(self) -> None:
+        if self._port == CHAT_PORT:
             self._connect(RENDEZVOUS, RENDEZVOUS_PORT, Registering)
         for node in self.world.nodes.values():
             if self.random.random() < 0.5:
-                self._connect(node.ip, port, self.link)
+                self.dial(node.ip)
+
+    def dial(self, ip: str) -> None:
+        """Connect to somebody; most kinds do so though they are linked, or were a moment ago."""
+        if not self.link.redials:
+            linked = [self.ip, *(link.host for link in self.replicas if link.dialled)]
+            now, last = self.host.seconds(), self._dialled_at.get(ip, -AGAIN)
+            if ip in linked or now < last + AGAIN:
+                return
+            self._dialled_at[ip] = now
+        self._connect(ip, self._port, self.link)
 
     def _connect(self, ip: str, port: int, protocol: type[Any]) -> None:
         factory = ClientFactory()
@@ -101,6 +117,11 @@ class ChatLink(LineReceiver):
     MAX_LENGTH = 40_000
     introduction: ClassVar[dict[str, Any]] = {}
     features: Sequence[str] = ("ack", "metrics")
+    redials: ClassVar = True
+
+    @classmethod
+    def settle(cls, stranger: Stranger) -> None:
+        """Prepare its machine."""
 
     def __init__(self, stranger: Stranger, *, dialled: bool) -> None:
         self.stranger = stranger
@@ -220,52 +241,3 @@ CHAT: dict[str, type[ChatLink]] = {
     "babbling": Babbling,
     "mute": Mute,
 }
-
-
-class ArchiveLink(Protocol):
-    """A peer of the archive that says one thing and then stays for a while, asking for more."""
-
-    def __init__(self, stranger: Stranger, *, dialled: bool) -> None:
-        self._stranger = stranger
-        self._asking = LoopingCall(self._ask)
-        self._asking.clock = stranger.host
-
-    def connectionMade(self) -> None:
-        self.transport.write(_speech(self._stranger))
-        self._asking.start(PAUSE, now=False)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._asking.running:
-            self._asking.stop()
-
-    def _ask(self) -> None:
-        if self._stranger.kind == "endless-archive":
-            self.transport.write(bytes(33 * 1000))
-        elif self._stranger.kind == "invalid-archive":
-            self.transport.write(_speech(self._stranger))
-        elif self._stranger.kind != "stalled-archive":
-            self.transport.write(b"\x01\x03")
-
-
-def _speech(stranger: Stranger) -> bytes:
-    """Return what one of its kind begins with (3.7 to 3.9)."""
-    match stranger.kind:
-        case "invalid-archive":
-            return b"\x04" + pack("!I", 1000) + (b"\x08nonsense" + bytes(32)) * 1000
-        case "endless-archive" | "stalled-archive":
-            return b"\x04\xff\xff\xff\xff"
-        case "cut-archive":
-            return _response(_chain(stranger, 3))[:-20] + b"\x01\x03"
-        case "bogus-list":
-            hosts = b"".join(bytes((10, 9, number >> 8, number & 255)) for number in range(500))
-            return b"\x02" + pack("!I", 500) + hosts
-        case _:
-            return _response(_chain(stranger, stranger.random.randint(1, 30)))
-
-
-def _chain(stranger: Stranger, length: int) -> Archive:
-    return grown(Archive(), *(f"{stranger.name} mined {number}" for number in range(length)))
-
-
-def _response(archive: Archive) -> bytes:
-    return b"\x04" + pack("!I", archive.height) + bytes(archive.view())

@@ -13,11 +13,19 @@ from p2pchat.rendezvous.server import RendezvousFactory
 from tests.simulation.connection import StreamSocket
 from tests.simulation.network import Network
 from tests.simulation.world import invariants
+from tests.simulation.world.archive_programs import REPLICATING
+from tests.simulation.world.archive_strangers import ArchiveLink
 from tests.simulation.world.deployed import DEPLOYED
-from tests.simulation.world.inhabitant import ABSENT, RENDEZVOUS, Inhabitant
+from tests.simulation.world.inhabitant import (
+    ABSENT,
+    RENDEZVOUS,
+    SECOND_RENDEZVOUS,
+    Inhabitant,
+)
+from tests.simulation.world.odd_rendezvous import OddServer
 from tests.simulation.world.plans import Plan, Step
 from tests.simulation.world.publications import Publications
-from tests.simulation.world.strangers import CHAT, ArchiveLink, Stranger
+from tests.simulation.world.strangers import CHAT, Link, Stranger
 
 #: Seconds that a mended world has until nothing is under way any more, and that it stays so.
 LONGEST_SETTLING = 1800.0
@@ -25,6 +33,9 @@ QUIET = 30.0
 
 #: How often a world is looked at that settles or leaves, in seconds.
 LOOK = 5.0
+
+#: What strangers do on their links, but for those that are broken peers of the archive.
+LINKS: dict[str, Link] = {**CHAT, **DEPLOYED, **REPLICATING}
 
 #: How many violations of one kind are noted.
 MAX_NOTED = 5
@@ -64,6 +75,8 @@ class World:
         self.counts: Counter[str] = Counter()
         self._by_id: dict[str, Inhabitant] = {}
         self._tamper = tamper
+        self._servers: tuple[str, ...] = (f"{RENDEZVOUS}:8080",)
+        self._odd = False
         self.start_rendezvous()
 
     # From the outside
@@ -104,12 +117,17 @@ class World:
         """Return the node of that name."""
         return self._by_id.get(peer_id)
 
+    def is_node(self, ip: str) -> bool:
+        """Tell whether a node is there, and not a stranger."""
+        return any(node.ip == ip for node in self.nodes.values())
+
+    def archives(self) -> Iterator[Archive]:
+        """Yield the archive of each node that runs."""
+        return (held for node in self.nodes.values() if (held := node.held_archive) is not None)
+
     def tips(self) -> Iterator[tuple[int, str]]:
-        """Yield the height and the tip of the archive of each node that runs."""
-        for node in self.nodes.values():
-            archive = node.held_archive
-            if archive is not None:
-                yield archive.height, archive.tip
+        """Yield the height and the tip of each of them."""
+        return ((archive.height, archive.tip) for archive in self.archives())
 
     def acknowledged(self, node_id: str, stranger: str, msg_id: str) -> None:
         """A node told a stranger that it has a message; then it is on its disk."""
@@ -130,6 +148,7 @@ class World:
 
     def start(self, node: Inhabitant) -> None:
         if node.state == ABSENT:
+            node.servers = self._servers
             node.start()
             if self._tamper is not None:
                 self._tamper(node)
@@ -175,7 +194,7 @@ class World:
         left = [f"10.0.0.{number}" for number in numbers]
         left += [one.ip for one in self.strangers if (one.number + len(numbers)) % 2]
         right = {node.ip for node in self.nodes.values()} | {s.ip for s in self.strangers}
-        self.network.partition(left, (right | {RENDEZVOUS}) - set(left))
+        self.network.partition(left, (right | {RENDEZVOUS, SECOND_RENDEZVOUS}) - set(left))
 
     def heal(self) -> None:
         self.network.heal()
@@ -217,13 +236,31 @@ class World:
         self.network.crash(RENDEZVOUS)
 
     def start_rendezvous(self) -> None:
+        """Have a good server, which knows nobody, unless there is one."""
+        if self._odd:
+            self.stop_rendezvous()
+        self._odd = False
         host = self.network.host(RENDEZVOUS)
         if not host.getReaders():
             host.listenTCP(8080, RendezvousFactory(host, MemoryRegistry(host.seconds)))
 
+    def spoil_rendezvous(self, kind: str) -> None:
+        """Have an odd server in the place of the good one."""
+        self.stop_rendezvous()
+        self._odd = True
+        self._listen_oddly(RENDEZVOUS, kind)
+
+    def add_rendezvous(self, kind: str) -> None:
+        """Have an odd server beside the other one, which nodes know that are started from now."""
+        self._listen_oddly(SECOND_RENDEZVOUS, kind)
+        self._servers = (f"{SECOND_RENDEZVOUS}:8080", f"{RENDEZVOUS}:8080")
+
+    def _listen_oddly(self, ip: str, kind: str) -> None:
+        host = self.network.host(ip)
+        host.listenTCP(8080, OddServer(self, host, kind))
+
     def enter(self, kind: str, number: int) -> None:
-        link = DEPLOYED.get(kind) or CHAT.get(kind, ArchiveLink)
-        self.strangers.append(Stranger(self, kind, number, link))
+        self.strangers.append(Stranger(self, kind, number, LINKS.get(kind, ArchiveLink)))
 
     # Within
 
@@ -304,6 +341,7 @@ class World:
     def _is_quiet(self) -> bool:
         looks = (
             *(invariants.nobody_is_away, invariants.nothing_waits),
+            invariants.others_hold_the_archive,
             *(invariants.all_hold_one_archive, invariants.everybody_is_connected),
             invariants.no_link_is_dead,
         )
