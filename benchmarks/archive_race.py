@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from benchmarks.figures import Baseline, BenchmarkError, Figure, below
 from benchmarks.processes import TWISTD, Server, free_port
+from benchmarks.profiles import patience
 from p2pchat.archive.kernel import VARIABLE
 
 NODES = 10
@@ -121,6 +122,7 @@ def _host(number: int) -> str:
 
 
 def _wait(done: Callable[[], bool], limit: float) -> None:
+    limit = patience(limit)
     deadline = time.monotonic() + limit
     while not done():
         if time.monotonic() > deadline:

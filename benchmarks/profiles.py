@@ -18,6 +18,9 @@ from typing import Any, cast
 #: How many functions are told of.
 ROWS = 12
 
+#: What the profiler makes of a second, when several nodes are under it, at the most.
+SLOWER = 10
+
 #: In these a process waits.
 _WAITING = ("select.", "time.sleep", "posix.waitpid", "acquire", "_thread.lock", "poll", "recv")
 
@@ -32,6 +35,11 @@ class _Folder:
 
     current: Path | None = None
     count = 0
+
+
+def patience(seconds: float) -> float:
+    """Return how long may be waited for nodes that take so many seconds when nothing profiles."""
+    return seconds * SLOWER if _Folder.current is not None else seconds
 
 
 def profiled(command: Sequence[str]) -> list[str]:
