@@ -3,6 +3,7 @@
 import errno
 import socket
 from enum import Enum
+from math import inf
 from typing import TYPE_CHECKING
 
 from tests.simulation.sockets import Address, ListeningSocket, Socket, os_error
@@ -42,6 +43,8 @@ class StreamSocket(Socket):
         self._received = bytearray()
         self._unacknowledged = 0
         self._read_unreported = 0
+        #: When we began to connect, and when the end of the other direction arrived.
+        self.began_at = self.ended_at = inf
         self._ended = False
         self._end_sent = False
         self._error = 0
@@ -63,6 +66,7 @@ class StreamSocket(Socket):
             self.local = (self.machine.address_toward(address[0]), port)
         self._join(StreamSocket(target), address)
         self.state, self.dialled = State.CONNECTING, True
+        self.began_at = self.machine.network.clock.now
         self._out.send(Kind.SYN)
         return errno.EINPROGRESS
 
@@ -221,6 +225,7 @@ class StreamSocket(Socket):
 
     def _on_fin(self, _: Segment) -> None:
         self._ended = True
+        self.ended_at = self.machine.network.clock.now
         self.machine.wake(self)
 
     def _on_rst(self, _: Segment) -> None:

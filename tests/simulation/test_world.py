@@ -79,6 +79,7 @@ class PlanTests(SynchronousTestCase):
 
     def test_same_arguments_same_plan(self) -> None:
         self.assertEqual(make_plan(5, 6, 2), make_plan(5, 6, 2))
+        self.assertEqual(make_plan(5, 6, 2), make_plan(5, 6, 2.0))  # as a command line has it
         self.assertNotEqual(make_plan(5, 6, 2).steps, make_plan(6, 6, 2).steps)
 
     def test_same_log_in_another_process(self) -> None:

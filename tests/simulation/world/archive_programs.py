@@ -148,9 +148,14 @@ class Replicating(Protocol):
         return self.stranger.text()
 
     def faults(self, message: Message) -> list[str]:
-        if message.kind == Kind.IDENTIFICATION and self.host in self.stranger.cut_short:
+        if message.kind == Kind.IDENTIFICATION and self._was_cut_short():
             return []  # for it nothing came on a link, so it had to take us for one that wants it
         return faults(self, message)
+
+    def _was_cut_short(self) -> bool:
+        """Tell whether an earlier link of theirs is broken, though we may not know of it yet."""
+        others = (link for link in self.stranger.replicas if link is not self and not link.dialled)
+        return self.host in self.stranger.cut_short or any(o.host == self.host for o in others)
 
     def take(self, message: Message) -> None:
         match message.kind:

@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
+from tests.simulation.connection import StreamSocket
 from tests.simulation.reactor import HostReactor
 
 if TYPE_CHECKING:
@@ -47,22 +48,29 @@ class OddServer(Factory):
         self._known: dict[str, dict[str, int]] = defaultdict(dict)
         # by process, for one that is started again does not know
         self._asked: dict[HostReactor, deque[float]] = defaultdict(deque)
-        self._blocked_at: dict[HostReactor, float] = {}
+        #: The connection on which it was told, if it was.
+        self._blocked: dict[HostReactor, StreamSocket] = {}
         self._times: Counter[str] = Counter()
 
     def buildProtocol(self, _: Any) -> "OddRendezvous":
         return OddRendezvous(self)
 
-    def answer(self, request: dict[str, Any], address: str) -> Answer:
+    def answer(self, request: dict[str, Any], client: StreamSocket) -> Answer:
         """Judge a request and answer it in the way of this kind."""
+        address = client.getsockname()[0]
         self._world.counts[f"{self.kind} rendezvous"] += 1
         self._times[address] += 1
-        self._judge(address)
+        process = self._world.network.process(address)
+        if process is not None:  # it has not crashed since
+            self._judge(process, client)
         if request["type"] == "REGISTER":
             self._known[address][request["name"]] = request["port"]
         elif request["type"] == "UNREGISTER":
             self._known.pop(address, None)
-        return self._answer(self, request, address)
+        answer = self._answer(self, request, address)
+        if self.kind == "blocking" and self._times[address] > SOON and process is not None:
+            self._blocked[process] = client
+        return answer
 
     def times(self, address: str) -> int:
         """Return how often it was asked from there."""
@@ -70,12 +78,6 @@ class OddServer(Factory):
 
     def is_known(self, address: str) -> bool:
         return address in self._known
-
-    def block(self, address: str) -> None:
-        """Note that an address is to leave us alone, as long as the same process runs there."""
-        process = self._world.network.process(address)
-        if process is not None:
-            self._blocked_at.setdefault(process, self._now)
 
     def listed(self) -> list[Reply]:
         """Return all registrations as they are listed."""
@@ -85,18 +87,17 @@ class OddServer(Factory):
     def _now(self) -> float:
         return self._world.network.clock.now
 
-    def _judge(self, address: str) -> None:
-        process = self._world.network.process(address)
-        if process is None:  # it crashed since
-            return
+    def _judge(self, process: HostReactor, client: StreamSocket) -> None:
+        address = client.getsockname()[0]
         asked = self._asked[process]
         asked.append(self._now)
         while asked[0] <= self._now - WINDOW:
             asked.popleft()
         if len(asked) > LIMIT:
             self._world.hurt(f"{address} asked {self.kind} {len(asked)} times in {WINDOW} s")
-        since = self._now - self._blocked_at.pop(process, -BLOCK)
-        if since < BLOCK:
+        told = self._blocked.pop(process, None)
+        since = client.began_at - told.ended_at if told is not None else BLOCK
+        if 0 < since < BLOCK:  # what was under way when it was told does not count
             self._world.hurt(f"{address} asked {self.kind} {since:.1f} s after it was blocked")
 
 
@@ -112,7 +113,7 @@ class OddRendezvous(LineReceiver):
         self._drips.clock = server.host
 
     def lineReceived(self, line: bytes) -> None:
-        answer = self._server.answer(json.loads(line), self.transport.getPeer().host)
+        answer = self._server.answer(json.loads(line), self.transport.socket.peer)
         if answer is None:
             self._drips.start(2.0)
             return
@@ -183,7 +184,6 @@ def _blocking(server: OddServer, request: Reply, address: str) -> Answer:
     """Answer for a while; then close without a byte, then say why."""
     if server.times(address) <= SOON:
         return _plain(server, request, address)
-    server.block(address)
     if server.times(address) % 2:
         return b""
     why = "has been blocked due to excessive login attempts (limit: 50)."

@@ -123,7 +123,7 @@ FIRST_DEPLOYED, FIRST_REPLICATING = len(STRANGERS), len(STRANGERS) + len(DEPLOYE
 
 def make_plan(seed: int, nodes: int, minutes: float) -> Plan:
     """Derive a plan; the same arguments give the same one, in any process."""
-    return _Author(seed, nodes, minutes).plan()
+    return _Author(seed, nodes, float(minutes)).plan()
 
 
 class _Author:
