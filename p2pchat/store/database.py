@@ -191,8 +191,9 @@ class Database:
         """Open the file; DamagedError if it is not sound."""
         self._files.create()
         self._identify()
-        if not self._files.may_be_written():
-            raise DamagedError("its header says that it is not to be written")
+        trouble = self._files.trouble_of_header()
+        if trouble:
+            raise DamagedError(trouble)
         in_order = self._files.take_stamp()
         name = self._files.path.name
         with as_store_errors(name):

@@ -9,6 +9,10 @@ from p2pchat.history import StoreError
 
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
+#: What SQLite says if the header has a format of the schema that it does not know; the code is that
+#: of any error.
+_NO_FORMAT = "unsupported file format"
+
 #: The lower byte of an error code is the error; the others say more of it.
 _PRIMARY = 0xFF
 
@@ -27,7 +31,7 @@ def as_store_errors(file: str = "") -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        if code in _DAMAGE:
+        if code in _DAMAGE or str(error) == _NO_FORMAT:
             raise DamagedError(str(error)) from error
         raise StoreError(f"{file}: {error}" if file else str(error)) from error
     except UnicodeDecodeError as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from p2pchat.history import StoreError
+from p2pchat.store import header
 
 #: How many damaged databases are kept; beyond that the oldest goes whose messages were taken over.
 MAX_BAD = 4
@@ -25,12 +26,6 @@ MAX_BAD = 4
 MAX_UNREAD_BAD = 16
 
 _WAL, _SHM, _CLOSED, _DAMAGED, _TAKEN = "-wal", "-shm", "-closed", "-damaged", "-taken"
-
-#: How many bytes a database begins with, whatever is in it.
-_HEADER = 100
-
-#: Which of these tells what a program has to know to write it, and the most that there is to know.
-_WRITE_VERSION, _WAL_FORMAT = 18, 2
 
 
 class _Stamp(msgspec.Struct, frozen=True):
@@ -73,18 +68,14 @@ class Files:
         SQLite takes such a file for a new one.
         """
         size = self._size("")
-        if not self.path.exists() or size >= _HEADER:
+        if not self.path.exists() or size >= header.SIZE:
             return False
         return size > 0 or self._beside(_CLOSED).is_file() or self._size(_WAL) > 0
 
-    def may_be_written(self) -> bool:
-        """Tell whether its header allows that; if not, SQLite reads it and fails at each write.
-
-        https://sqlite.org/fileformat2.html, 1.3.3: the file format write version is byte 18.
-        """
+    def trouble_of_header(self) -> str:
+        """Return what is wrong with it though SQLite reads it; "" if nothing."""
         with self.path.open("rb") as file:
-            header = file.read(_HEADER)
-        return len(header) <= _WRITE_VERSION or header[_WRITE_VERSION] <= _WAL_FORMAT
+            return header.trouble(file.read(header.SIZE))
 
     def take_stamp(self) -> bool:
         """Tell whether the database is as it was when it was closed in order, the last time.

@@ -1,4 +1,5 @@
-"""A damaged database, as far as it can be read: nothing of it is changed, and nothing raised.
+"""A damaged database, as far as it can be read: nothing of it is changed but what is always the
+same in a header, and nothing raised.
 
 What is given back of a message is as it was written; see the checksum in store/rows.py.
 """
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from p2pchat.history import StoreError
-from p2pchat.store import queries, statements, takeover
+from p2pchat.store import header, queries, statements, takeover
 from p2pchat.store.connection import connect_to_read
 from p2pchat.store.errors import DamagedError, as_store_errors
 from p2pchat.store.rows import Named, checked
@@ -41,10 +42,11 @@ class Wreck:
         with suppress(StoreError), as_store_errors():
             # SQLite takes a file of a byte for an empty one, and drops the log of such a file
             if path.stat().st_size > 1:
-                self._db = connect_to_read(path)
-                # with this SQLite reads a file whose end is cut off, as far as that goes, and takes
-                # of a damaged schema what it can; nothing can be written, be it a schema or not
-                self._db.execute("PRAGMA writable_schema = ON")
+                self._db = _connect(path)
+                if not self._is_understood():
+                    self._db.close()
+                    header.mend(path)
+                    self._db = _connect(path)
 
     def close(self) -> None:
         if self._db is not None:
@@ -112,6 +114,10 @@ class Wreck:
         """Return the numbers of those of these messages that are indexed."""
         return self._rows(lambda db: statements.find_identities(db, identities).values())
 
+    def _is_understood(self) -> bool:
+        """Tell whether SQLite takes it for a database, and finds its way to its first table."""
+        return self._read(lambda db: db.execute("SELECT name FROM sqlite_schema LIMIT 1"), [])
+
     def _under_way(self) -> list[int]:
         """Return the numbers of the messages that are neither delivered nor failed."""
         rows: list[int] = []
@@ -154,6 +160,15 @@ class Wreck:
                 rows.append(row)
             return True
         return False
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = connect_to_read(path)
+    # with this SQLite reads a file whose end is cut off, as far as that goes, and takes of a
+    # damaged schema what it can; nothing can be written, be it a schema or not
+    with suppress(sqlite3.Error):
+        db.execute("PRAGMA writable_schema = ON")
+    return db
 
 
 def _step(number: int) -> tuple[Iterable[int], int]:

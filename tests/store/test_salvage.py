@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.history import Bounds, Entry, Opened
+from p2pchat.history import Bounds, Entry, Opened, StoreError
 from p2pchat.identity import Address
 from p2pchat.store import answers, queries, salvage, wreck
 from p2pchat.store.database import Database
@@ -324,6 +324,28 @@ class UnreadableTests(SalvageCase):
         entries = self.all()
         del entries[max(entries)]
         self.assertEqual(entries, self.entries)
+
+    def test_whatever_byte_of_its_header_is_wrong(self) -> None:
+        """The file goes on, or all is taken over from it, but for one of a newer version."""
+        self.database.close()
+        files = self.files()
+        for place in range(100):
+            for value in (0xA9, files["history.db"][place] ^ 1):
+                data = bytearray(files["history.db"])
+                data[place] = value
+                what = f"byte {place} is 0x{value:02x}"
+                try:
+                    self.killed({**files, "history.db": bytes(data)})
+                    self.keep_up()
+                except StoreError as error:
+                    self.assertIn(place, range(60, 64), f"{what}: {error}")
+                    self.assertIn("newer version", str(error), what)
+                else:
+                    self.assertEqual(self.receive(1000), [max(self.entries) + 1], what)
+                    entries = self.all()
+                    del entries[max(entries)]
+                    self.assertEqual(entries, self.entries, what)
+                self.database.close()
 
     def test_pages_in_the_place_of_earlier_ones(self) -> None:
         self.database.close()
