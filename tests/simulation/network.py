@@ -57,6 +57,8 @@ class Network:
         self.names = {"localhost": "127.0.0.1"}
         self.errors: list[Failure] = []
         self.stalled: list[Stream] = []
+        #: Between which machines a connection was reset, so that what was sent may not have come.
+        self.broken: set[frozenset[str]] = set()
         self._machines: dict[str, Machine] = {}
         self._parted: set[tuple[str, str]] = set()
         self._log = EventLog(log_lines)

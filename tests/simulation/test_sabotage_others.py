@@ -96,6 +96,7 @@ class MannersTests(OtherCase):
     def test_replies_hurry_ahead_of_a_goodbye_alone(self) -> None:
         self.say(1, b'{"type":"PING","msg_id":"a"}')
         self.say(1.1, b'{"type":"ACK","msg_id":"b"}')
+        self.say(1.1, b'{"type":"PONG","msg_id":"b"}')
         self.say(1.2, b'{"type":"BYE","msg_id":"c"}')
         self.assertEqual(self.hurts, [])
         self.say(2, b'{"type":"PING","msg_id":"a"}')

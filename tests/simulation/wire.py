@@ -115,6 +115,7 @@ class Stream:
 
     def reset(self) -> None:
         """Lose some of what is in flight, from a random place on, and send RST behind the rest."""
+        self._network.broken.add(frozenset((self._source.machine.ip, self._target.machine.ip)))
         for _ in range(self._random.randint(0, len(self._in_flight))):
             self._in_flight.pop()
         self.send(Kind.RST)

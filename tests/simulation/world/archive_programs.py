@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, ClassVar
 
-from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
@@ -76,8 +75,6 @@ class Replicating(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.stranger.replicas.remove(self)
-        if not reason.check(ConnectionDone):
-            self.stranger.cut_short.add(self.host)
         if self._turns.running:
             self._turns.stop()
 
@@ -153,9 +150,8 @@ class Replicating(Protocol):
         return faults(self, message)
 
     def _was_cut_short(self) -> bool:
-        """Tell whether an earlier link of theirs is broken, though we may not know of it yet."""
-        others = (link for link in self.stranger.replicas if link is not self and not link.dialled)
-        return self.host in self.stranger.cut_short or any(o.host == self.host for o in others)
+        """Tell whether an earlier connection of theirs may have broken before they heard a byte."""
+        return {self.host, self.stranger.ip} in self.stranger.world.network.broken
 
     def take(self, message: Message) -> None:
         match message.kind:

@@ -55,7 +55,7 @@ class Manners:
         early = now < self._not_before - TOLERANCE
         if kind in GOODBYES:
             self._suspected = ""
-        elif self._suspected:
+        elif self._suspected and kind not in REPLIES:
             self._hurt(self._suspected)
             self._suspected = ""
         elif early:
@@ -65,7 +65,7 @@ class Manners:
 
     def _suspect(self, what: str, kind: str) -> None:
         if kind in REPLIES:
-            self._suspected = what
+            self._suspected = self._suspected or what
         else:
             self._hurt(what)
 

@@ -52,8 +52,6 @@ class Stranger:
         self.chain: Chain = ()
         self.own: list[str] = []
         self.replicas: list[Replicating] = []
-        #: To whom one of these links did not end with the end of the stream.
-        self.cut_short: set[str] = set()
         self._dialled_at: dict[str, float] = {}
         self.link: Link = link
         link.settle(self)
