@@ -68,10 +68,13 @@ def agrees(db: sqlite3.Connection, index: str) -> bool:
 
 
 def agrees_behind_indexes(db: sqlite3.Connection) -> bool:
-    """Tell whether no number is missing among the messages that are not indexed yet."""
+    """Tell whether no number is missing among the messages that are not indexed yet.
+
+    Nor is it known which these are if the one row of `progress` is gone.
+    """
     rest = "SELECT count(*) = coalesce(max(id), indexed) - indexed FROM message WHERE id > indexed"
-    (complete,) = db.execute(f"SELECT ({rest}) FROM progress").fetchone()
-    return bool(complete)
+    row = db.execute(f"SELECT ({rest}) FROM progress").fetchone()
+    return row is not None and bool(row[0])
 
 
 def last_stored(db: sqlite3.Connection, count: int) -> Iterator[Named]:

@@ -325,6 +325,16 @@ class UnreadableTests(SalvageCase):
         del entries[max(entries)]
         self.assertEqual(entries, self.entries)
 
+    def test_nobody_knows_what_is_indexed(self) -> None:
+        self.change("DELETE FROM progress")
+        self.killed(self.files())
+        self.keep_up()
+        self.assertEqual(self.receive(1000), [max(self.entries) + 1])
+        entries = self.all()
+        del entries[max(entries)]
+        unread = {n: replace(e, unread=e.direction == "in") for n, e in self.entries.items()}
+        self.assertEqual(entries, unread)
+
     def test_whatever_byte_of_its_header_is_wrong(self) -> None:
         """The file goes on, or all is taken over from it, but for one of a newer version."""
         self.database.close()
