@@ -9,9 +9,13 @@ from p2pchat.history import StoreError
 
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
-#: What SQLite says if the header has a format of the schema that it does not know; the code is that
-#: of any error.
-_NO_FORMAT = "unsupported file format"
+#: How SQLite begins to say that the schema, or the full text index, has a format that it does not
+#: know, or that a table of that index is gone; the code is that of any error.
+_ALSO_DAMAGE = (
+    "unsupported file format",
+    "invalid fts5 file format",
+    "vtable constructor failed",
+)
 
 #: The lower byte of an error code is the error; the others say more of it.
 _PRIMARY = 0xFF
@@ -31,7 +35,8 @@ def as_store_errors(file: str = "") -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        if code in _DAMAGE or str(error) == _NO_FORMAT:
+        also = code == sqlite3.SQLITE_ERROR and str(error).startswith(_ALSO_DAMAGE)
+        if code in _DAMAGE or also:
             raise DamagedError(str(error)) from error
         raise StoreError(f"{file}: {error}" if file else str(error)) from error
     except UnicodeDecodeError as error:

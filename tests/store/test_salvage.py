@@ -325,6 +325,23 @@ class UnreadableTests(SalvageCase):
         del entries[max(entries)]
         self.assertEqual(entries, self.entries)
 
+    def test_full_text_index_of_another_format(self) -> None:
+        """SQLite takes it for an error of whoever asks, and not of the file."""
+        files = self.files()
+        for statement in (
+            "UPDATE words_config SET v = 0 WHERE k = 'version'",
+            "DELETE FROM words_config",
+            "DELETE FROM words_data",
+        ):
+            self.killed(files)
+            self.change(statement)
+            self.killed(self.files())
+            self.write(SIZE, SIZE + 30)
+            self.keep_up()
+            self.assertEqual(self.receive(SIZE + 29), [None], statement)
+            entries = self.all()
+            self.assertEqual({n: entries[n] for n in self.entries}, self.entries, statement)
+
     def test_nobody_knows_what_is_indexed(self) -> None:
         self.change("DELETE FROM progress")
         self.killed(self.files())
