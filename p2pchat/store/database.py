@@ -24,7 +24,7 @@ from p2pchat.store.inspection import Inspection
 from p2pchat.store.journal import Journal
 from p2pchat.store.owner import claim
 from p2pchat.store.salvage import Ended, Taken
-from p2pchat.store.wreck import Wreck
+from p2pchat.store.wreck import Wreck, is_salvage
 
 T = TypeVar("T")
 
@@ -238,8 +238,10 @@ class Database:
             self._is_replaced = True
             self._notices.append(("error", _replacement(self._files.path, reason, taken, path)))
         self._files.forget_damaged()
-        for file, _, _ in takeover.salvages(journal.db):
-            journal.register.wrecks.append(Wreck(self._files.beside(file)))
+        for row in takeover.salvages(journal.db):
+            if not is_salvage(row):
+                raise DamagedError("what it has to take over was never written")
+            journal.register.wrecks.append(Wreck(self._files.beside(row[0])))
 
     def _sync_again(self) -> None:
         if self._journal is None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from p2pchat.store.errors import DamagedError
+
 
 def taken_numbers(db: sqlite3.Connection, numbers: Sequence[int]) -> set[int]:
     """Return those of these numbers that messages have."""
@@ -31,9 +33,14 @@ def salvages(db: sqlite3.Connection) -> Iterator[tuple[str, int, int]]:
 
 
 def salvage(db: sqlite3.Connection, file: str) -> tuple[int, int]:
-    """Return before which number there is something to take over, and how many were."""
-    query = "SELECT number, taken FROM salvage WHERE file = ?"
-    number, taken = db.execute(query, (file,)).fetchone()
+    """Return before which number there is something to take over, and how many were.
+
+    Raises DamagedError if that is not known any more.
+    """
+    row = db.execute("SELECT number, taken FROM salvage WHERE file = ?", (file,)).fetchone()
+    if row is None:
+        raise DamagedError("what it has to take over is gone")
+    number, taken = row
     return number, taken
 
 

@@ -81,7 +81,7 @@ class Wreck:
 
     def unfinished(self) -> list[tuple[str, int, int]]:
         """Return what this file had still to take over itself; see takeover.salvages()."""
-        return [row for row in self._rows(takeover.salvages) if _is_salvage(row)]
+        return [row for row in self._rows(takeover.salvages) if is_salvage(row)]
 
     def is_readable(self) -> bool:
         """Tell whether the last of its messages can be read."""
@@ -195,7 +195,8 @@ def _is_sound(named: Named) -> bool:
     return named.row.reason is None or isinstance(named.row.reason, str)
 
 
-def _is_salvage(row: tuple[Any, ...]) -> bool:
+def is_salvage(row: tuple[Any, ...]) -> bool:
+    """Tell whether this is a row that takeover.put_salvage() may have written."""
     return [type(value) for value in row] == [str, int, int] and 0 < row[1] < MAX_NUMBER
 
 

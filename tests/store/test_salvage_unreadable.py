@@ -104,6 +104,16 @@ class UnreadableTests(SalvageCase):
             entries = self.all()
             self.assertEqual({n: entries[n] for n in self.entries}, self.entries, statement)
 
+    def test_nobody_knows_any_more_what_is_taken_over(self) -> None:
+        """What the new file has by then goes into a third one, and the work ends."""
+        self.replace()
+        had = self.all()
+        self.change("DELETE FROM salvage")
+        self.keep_up()
+        self.assertEqual(self.receive(1000), [max(self.entries) + 1])
+        entries = self.all()
+        self.assertEqual({number: entries[number] for number in had}, had)
+
     def test_nobody_knows_what_is_indexed(self) -> None:
         self.change("DELETE FROM progress")
         self.killed(self.files())
