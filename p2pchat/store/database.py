@@ -218,6 +218,7 @@ class Database:
         check.identify(db, self._files.path.name, self._me)
         schema.migrate(db)
         claim(db, self._me)
+        check.tables(db)
         if not in_order:
             check.first_look(db, self._me)
             self.inspection.begin(check.slices(db))

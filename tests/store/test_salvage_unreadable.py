@@ -8,8 +8,16 @@ from msgspec.structs import replace
 
 from p2pchat.history import StoreError
 from p2pchat.store import wreck
+from p2pchat.store.files import Files
 from tests.store.cases import uuid
 from tests.store.salvage_case import SIZE, SalvageCase
+
+#: What is changed in the text that describes the tables.
+WRONG_SCHEMAS = (
+    (b"unicode61", b"unicode6x"),
+    (b"content=", b"c0ntent="),
+    (b"61 remove", b"61 rxmove"),
+)
 
 
 class UnreadableTests(SalvageCase):
@@ -103,6 +111,29 @@ class UnreadableTests(SalvageCase):
             self.assertEqual(self.receive(SIZE + 29), [None], statement)
             entries = self.all()
             self.assertEqual({n: entries[n] for n in self.entries}, self.entries, statement)
+
+    def test_tables_are_described_otherwise_though_it_was_closed_in_order(self) -> None:
+        self.keep_up()
+        self.database.close()
+        files = self.files()
+        self.assertIn("history.db-closed", files)
+        for old, new in (
+            (b"unicode61", b"unicode6x"),
+            (b"content=", b"c0ntent="),
+            (b"STRICT", b"STR1CT"),
+        ):
+            self.database.close()
+            for name, data in files.items():
+                (self.folder / name).write_bytes(data)
+            (self.path).write_bytes(files["history.db"].replace(old, new, 1))
+            self.assertNotEqual(self.path.read_bytes(), files["history.db"], old)
+            Files(self.path).put_stamp(checked=True)
+            self.begin()
+            self.assertEqual(self.receive(1000), [max(self.entries) + 1], old)
+            self.keep_up()
+            entries = self.all()
+            del entries[max(entries)]
+            self.assertEqual(entries, self.entries, old)
 
     def test_nobody_knows_any_more_what_is_taken_over(self) -> None:
         """What the new file has by then goes into a third one, and the work ends."""
