@@ -1,8 +1,9 @@
 """Whether a file is a sound history; each check raises DamagedError, or sqlite3.Error.
 
 Before a file is used it is looked at where that costs little, and, but for its tables, only if it
-was not closed in order. What goes through all of it takes seconds with a million messages, and is done in slices
-while the file is in use. What no check sees, a message's checksum does when it is read.
+was not closed in order. What goes through all of it takes seconds with a million messages, and is
+done in slices while the file is in use. What no check sees, a message's checksum does when it is
+read.
 """
 
 import sqlite3
