@@ -146,9 +146,13 @@ class Overhearing:
 
 
 class FirstLineOnly(Deployed):
-    """Takes the first line of each read, and loses the others (2.2)."""
+    """Takes the first line of each read, and loses the others (2.2).
 
-    _is_losing = False
+    A link on which it lost something ends by and by: only on another one does it get that again,
+    as it would show twice what came twice (2.5).
+    """
+
+    _is_losing = _has_lost = False
 
     def dataReceived(self, data: bytes) -> None:
         if self._is_losing:  # the end of what was lost already
@@ -157,8 +161,15 @@ class FirstLineOnly(Deployed):
         first, newline, lost = data.partition(b"\n")
         if lost:
             self.stranger.world.counts["lines lost"] += 1
+            self._has_lost = True
             self._is_losing = not lost.endswith(b"\n")
         super().dataReceived(first + newline)
+
+    def talk(self) -> None:
+        if self._has_lost:
+            self.transport.loseConnection()
+        else:
+            super().talk()
 
 
 class Choking(Deployed):
