@@ -76,8 +76,8 @@ class Wreck:
     def waiting(self) -> dict[int, int]:
         """Return the numbers of the messages in the outbox, and their attempts."""
         waiting = dict.fromkeys(self._under_way(), 0)
-        attempts = self._rows(queries.attempts)
-        return waiting | {number: max(0, int(count)) for number, count in attempts}
+        attempts = [row for row in self._rows(queries.attempts) if _is_waiting(row)]
+        return waiting | dict(attempts)
 
     def unfinished(self) -> list[tuple[str, int, int]]:
         """Return what this file had still to take over itself; see takeover.salvages()."""
@@ -198,6 +198,11 @@ def _is_sound(named: Named) -> bool:
 def is_salvage(row: tuple[Any, ...]) -> bool:
     """Tell whether this is a row that takeover.put_salvage() may have written."""
     return [type(value) for value in row] == [str, int, int] and 0 < row[1] < MAX_NUMBER
+
+
+def _is_waiting(row: tuple[Any, ...]) -> bool:
+    number, attempts = row
+    return type(number) is type(attempts) is int and 0 < number < MAX_NUMBER and attempts >= 0
 
 
 def _is_peer(peer: tuple[Any, ...]) -> bool:

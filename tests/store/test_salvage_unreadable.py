@@ -1,13 +1,16 @@
 """What is taken over from a damaged file that SQLite cannot read in order, or at all."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from p2pchat.history import StoreError
-from p2pchat.store import wreck
+from p2pchat.store import queries, wreck
 from p2pchat.store.files import Files
 from tests.store.cases import uuid
 from tests.store.salvage_case import SIZE, SalvageCase
@@ -134,6 +137,18 @@ class UnreadableTests(SalvageCase):
             entries = self.all()
             del entries[max(entries)]
             self.assertEqual(entries, self.entries, old)
+
+    def test_outbox_with_what_is_no_number(self) -> None:
+        attempts = queries.attempts
+
+        def damaged(db: sqlite3.Connection) -> Iterator[Any]:
+            yield from attempts(db)
+            yield from ((1, ""), ("", 1), (None, None), (1 << 50, 1), (2, b"5"), (-1, 1))
+
+        with patch.object(queries, "attempts", damaged):
+            self.replace()
+        self.keep_up()
+        self.assertEqual(self.all(), self.entries)
 
     def test_nobody_knows_any_more_what_is_taken_over(self) -> None:
         """What the new file has by then goes into a third one, and the work ends."""
