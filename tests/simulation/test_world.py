@@ -7,6 +7,7 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
 from io import StringIO
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,21 +62,25 @@ class PlanTests(SynchronousTestCase):
 
     def test_each_program_of_the_archive(self) -> None:
         """Each replicates what nodes chat and mines, and is sent what it can take."""
-        for number, kind in enumerate(REPLICATING):
-            enter = (1, "enter", kind, number)
-            outcome = run_plan(replace(plan_of(enter, *QUIET_LIFE, (100, "heal")), minutes=2))
-            self.assertEqual(outcome.violations, [], kind)
-            self.assertEqual((outcome.messages, outcome.chats), (6 + 6, 2 + 3), kind)
+        enter = [(1, "enter", kind, number) for number, kind in enumerate(REPLICATING)]
+        plan = replace(plan_of(*enter, *QUIET_LIFE, (100, "heal")), minutes=2)
+        outcome = run_plan(replace(plan, nodes=3 + len(REPLICATING)))  # there is room for all
+        self.assertEqual(outcome.violations, [])
+        self.assertEqual((outcome.messages, outcome.chats), (6 + 6, 2 + 3))
 
-    def test_each_odd_rendezvous(self) -> None:
-        """One beside a good one does no harm, nor does one that is replaced by a good one."""
+    def test_each_odd_rendezvous_beside_a_good_one(self) -> None:
         for kind in ODD_SERVERS:
-            beside = (0, "add_rendezvous", kind), *QUIET_LIFE
-            for_a_while = (0, "spoil_rendezvous", kind), *QUIET_LIFE, (50, "start_rendezvous")
-            for steps in (beside, for_a_while):
-                outcome = run_plan(plan_of(*steps))
-                self.assertEqual(outcome.violations, [], steps[0])
-                self.assertEqual((outcome.messages, outcome.chats), (6 + 6, 2 + 3), steps[0])
+            self.assert_good((0, "add_rendezvous", kind), *QUIET_LIFE)
+
+    def test_a_good_rendezvous_behind_each_odd_one(self) -> None:
+        spoil = [(6 * at, "spoil_rendezvous", kind) for at, kind in enumerate(ODD_SERVERS)]
+        steps = sorted((*spoil, *QUIET_LIFE, (60, "start_rendezvous")), key=itemgetter(0))
+        self.assert_good(*steps)
+
+    def assert_good(self, *steps: tuple[Any, ...]) -> None:
+        outcome = run_plan(plan_of(*steps))
+        self.assertEqual(outcome.violations, [], steps[0])
+        self.assertEqual((outcome.messages, outcome.chats), (6 + 6, 2 + 3), steps[0])
 
     def test_same_arguments_same_plan(self) -> None:
         self.assertEqual(make_plan(5, 6, 2), make_plan(5, 6, 2))
