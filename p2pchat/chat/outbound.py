@@ -138,7 +138,8 @@ class Outbound:
         self._bytes = 0
 
     def finish(self, last: Bye | ByeOk) -> None:
-        """Queue the last message, behind the replies; messages that still wait are dropped."""
+        """Queue the last message, behind the replies; messages and PINGs that wait are dropped."""
+        self._first = deque(one for one in self._first if not isinstance(one[0], Ping))
         self.reply(last)
         self.drop_messages()
         self._leaving = self.open = True

@@ -110,6 +110,16 @@ class Legacy(SynchronousTestCase):
         self.assertEqual(taken(queue, GAP), [Bye("9")])
         self.assertIsNone(queue.wake_at())
 
+    def test_a_ping_that_waits_is_not_said_ahead_of_the_goodbye(self) -> None:
+        """It would not wait for the PONG to the one before."""
+        queue = outbound()
+        queue.put_first(Ping("1", ""))
+        queue.put_first(Ping("2", ""))
+        self.assertEqual(taken(queue, 10.0), [Ping("1", "")])
+        bye = Bye("3", "a", "b", "")
+        queue.finish(bye)
+        self.assertEqual(taken(queue, 10.0 + GAP), [bye])
+
     def test_goodbye_keeps_the_pause_behind_hello_ok(self) -> None:
         queue = outbound()
         queue.put_first(HelloOk("alice@CIC"))
