@@ -100,6 +100,7 @@ class OutboundModel(RuleBasedStateMachine):
         self.messages.clear()
         self.replies.append(Bye(self.new_id()))
         self.queue.finish(self.replies[-1])
+        self.first = [message for message in self.first if not isinstance(message, Ping)]
 
     @rule(right=st.booleans())
     def is_answered(self, right: bool) -> None:
