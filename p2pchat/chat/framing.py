@@ -1,5 +1,7 @@
 """From bytes to messages: one JSON object a line, and patience with lines that are none."""
 
+from abc import ABC, abstractmethod
+
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 
@@ -17,7 +19,7 @@ MAX_BAD_LINES = 10
 MAX_BLANK_LINES = 100
 
 
-class MessageReceiver(LineOnlyReceiver):
+class MessageReceiver(LineOnlyReceiver, ABC):
     """Has a session read what comes from `address`; whoever derives from this takes it from there.
 
     Lines may have MAX_LINE bytes, their end included.
@@ -33,13 +35,13 @@ class MessageReceiver(LineOnlyReceiver):
         self._bad_lines = 0
         self._blank_lines = 0
 
+    @abstractmethod
     def message_received(self, message: AnyMessage) -> None:
         """Take a message that may be said now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def broken(self, reason: str) -> None:
         """The other side has broken the protocol for good."""
-        raise NotImplementedError
 
     def lineReceived(self, line: bytes) -> None:
         if len(line) < 4 and not line.strip():

@@ -45,7 +45,9 @@ class Wreck:
                 self._db = _connect(path)
                 if not self._is_understood():
                     self._db.close()
-                    header.mend(path)
+                    # what cannot be mended may still be read in part
+                    with suppress(OSError):
+                        header.mend(path)
                     self._db = _connect(path)
 
     def close(self) -> None:
