@@ -251,7 +251,6 @@ class Introducing(Replicating):
 
     def dataReceived(self, data: bytes) -> None:
         if not self.dialled and not self.heard and not (self._buffer + data).startswith(b"\0"):
-            self.stranger.world.counts["not introduced"] += 1
             self.transport.loseConnection()
         else:
             super().dataReceived(data)
@@ -264,7 +263,6 @@ class Introducing(Replicating):
 
     def take(self, message: Message) -> None:
         if message.kind == Kind.IDENTIFICATION:
-            self.stranger.world.counts["introduced"] += 1
             self.greet()
         else:
             super().take(message)
@@ -282,7 +280,6 @@ class Limited(Replicating):
 
     def take_archive(self, chain: Chain) -> None:
         if len(chain) > MOST_TAKEN:
-            self.stranger.world.counts["too long for one"] += 1
             self.transport.abortConnection()
         else:
             super().take_archive(chain)

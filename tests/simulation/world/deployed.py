@@ -160,7 +160,6 @@ class FirstLineOnly(Deployed):
             self._is_losing = not data
         first, newline, lost = data.partition(b"\n")
         if lost:
-            self.stranger.world.counts["lines lost"] += 1
             self._has_lost = True
             self._is_losing = not lost.endswith(b"\n")
         super().dataReceived(first + newline)
@@ -177,7 +176,6 @@ class Choking(Deployed):
 
     def dataReceived(self, data: bytes) -> None:
         if data.count(b"\n") > 1:
-            self.stranger.world.counts["choked"] += 1
             self.transport.abortConnection()
         else:
             super().dataReceived(data)

@@ -58,7 +58,6 @@ class OddServer(Factory):
     def answer(self, request: dict[str, Any], client: StreamSocket) -> Answer:
         """Judge a request and answer it in the way of this kind."""
         address = client.getsockname()[0]
-        self._world.counts[f"{self.kind} rendezvous"] += 1
         self._times[address] += 1
         process = self._world.network.process(address)
         if process is not None:  # it has not crashed since
