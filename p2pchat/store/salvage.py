@@ -41,7 +41,7 @@ class Ended(NamedTuple):
 
 def begin(journal: Journal, wreck: Wreck, given: int = 0) -> Taken:
     """Take over what is needed at once; numbers up to `given` are known to be given."""
-    last = wreck.last()
+    last = wreck.last
     journal.register.begin_behind(max(last, given))
     statements.set_read(journal.db, min(wreck.read(), last))
     takeover.put_peers(journal.db, wreck.peers())
@@ -65,7 +65,7 @@ def do_a_slice(journal: Journal) -> Ended | None:
     number, taken = takeover.salvage(journal.db, wreck.path.name)
     left = 0
     if not _is_full(journal):
-        messages, left = wreck.before(number, SLICE)
+        messages, left = wreck.before(min(number, wreck.last + 1), SLICE)
         taken += _take(journal, messages, {})
     if left:
         takeover.put_salvage(journal.db, wreck.path.name, left, taken)

@@ -7,7 +7,7 @@ What is given back of a message is as it was written; see the checksum in store/
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,14 +55,20 @@ class Wreck:
             self._db.close()
             self._db = None
 
+    @cached_property
     def last(self) -> int:
-        """Return a number that no message is behind; 0 if there are none."""
+        """A number that no message is behind; 0 if there are none.
+
+        Of more than two who know of a last number one alone is not believed: damage makes any
+        number of what was there.
+        """
         number = self._number("SELECT coalesce(max(id), 0) FROM message")
-        if number is not None:
-            return max(number, self.indexed())
-        known = [self._number(f"SELECT max(id) FROM {index}") for index in queries.INDEXES]
-        last = max([number for number in known if number], default=self.indexed())
-        return last + MAX_TAIL if last else 0
+        indexed = [self._number(f"SELECT max(id) FROM {index}") for index in queries.INDEXES]
+        known = sorted(filter(None, [number, self.indexed(), *indexed]))
+        last = known[-1] if known else 0
+        if len(known) > 2:
+            last = min(last, known[-2] + MAX_TAIL)
+        return last + MAX_TAIL if last and number is None else last
 
     def indexed(self) -> int:
         """Return the number up to which all is indexed, 0 if that is not known."""
@@ -125,10 +131,10 @@ class Wreck:
         rows: list[int] = []
         if self._read(queries.under_way, rows):
             return rows
-        # around what can't be read
+        # around what can't be read; what is not found by this is when all is taken over
         found: dict[int, bool] = {}
-        number = self.last() + 1
-        while number > 1:
+        number, tries = self.last + 1, 0
+        while number > 1 and tries < MAX_TAIL:
             part: list[tuple[int, bool]] = []
             if self._read(partial(queries.stages_before, number=number), part):
                 number = 0
@@ -138,6 +144,7 @@ class Wreck:
                 numbers, number = _step(number)
                 for one in numbers:
                     part += self._rows(partial(queries.stage, number=one))
+                tries += len(numbers)
             found |= part
         return [number for number, is_under_way in found.items() if is_under_way]
 
@@ -173,7 +180,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _step(number: int) -> tuple[Iterable[int], int]:
+def _step(number: int) -> tuple[range, int]:
     """Return which numbers to try one by one before this one, and before which to go on."""
     left = max(0, number - max(STEP, number // SHARE))
     return range(number - 1, max(left, number - MAX_STEP) - 1, -1), left

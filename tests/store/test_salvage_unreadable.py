@@ -209,6 +209,43 @@ class UnreadableTests(SalvageCase):
         # no page of this size holds more
         self.assertGreater(len(entries), SIZE - 2 * 100)
 
+    def test_one_index_says_of_a_far_number_that_it_was_given(self) -> None:
+        """Of no message, of whom nobody else knows: not all numbers up to it are tried."""
+        far = (1 << 40) - 1
+        self.patch(wreck, "MAX_TAIL", 200)
+        self.database.close()
+        files = self.files()
+        for statement in (
+            f"INSERT INTO timeline (conversation, time, id) VALUES (1, 1, {far})",
+            f"INSERT INTO identity (hash, id) VALUES (1, {far})",
+            f"UPDATE progress SET indexed = {far}",
+        ):
+            self.killed(files)
+            self.change(statement)
+            self.killed(self.damaged("message"))
+            self.assert_done(statement)
+
+    def test_a_far_number_to_go_on_with(self) -> None:
+        self.patch(wreck, "MAX_TAIL", 200)
+        self.killed(self.damaged("message"))
+        self.change(f"UPDATE salvage SET number = {(1 << 40) - 1}")
+        self.assert_done("it was to go on there")
+
+    def damaged(self, table: str) -> dict[str, bytes]:
+        """Return the files with the first page of a table unreadable."""
+        self.database.close()
+        files = self.files()
+        files.pop("history.db-closed", None)
+        data = bytearray(files["history.db"])
+        start = self.first_page_of(table) * 4096
+        data[start : start + 100] = bytes(100)
+        return {**files, "history.db": bytes(data)}
+
+    def assert_done(self, message: str) -> None:
+        """Check that all is done within few slices."""
+        self.keep_up(slices=40)
+        self.assertFalse(self.transactions.keep_up().value, message)
+
     def leaves_of(self, table: str, data: bytearray) -> list[int]:
         """Return the leaves of a table that has one level more, but for the last."""
         start = self.first_page_of(table) * 4096
