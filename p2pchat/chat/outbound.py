@@ -14,9 +14,9 @@ PING                      its PONG, or `answer_timeout`
 anything else             5 ms later
 ========================  =====================================================
 
-One deployed program dies of PUB and gets a SEND in its place (2.10). It shows itself by the PONG to
-the PING that is always our first line, so what a PUB becomes is decided when its turn comes. That
-PONG may be late; so what one link learns of a program is known to its other and later ones.
+One deployed program dies of PUB and gets a SEND in its place (2.10). It shows itself by its first
+PONG or PING. Until one came publications wait, and everything else passes them; that is bounded, as
+a link without PONGs does not last. What one link learns of that program is known to its other ones.
 """
 
 from collections import deque
@@ -71,6 +71,9 @@ class Outbound:
         self._reply_count = 0
         self._replies_in_a_row = 0
         self._messages: deque[Outgoing] = deque()
+        #: Publications that wait until it is known what they do to their reader.
+        self._held: deque[Outgoing] = deque()
+        self._knows_program = False
         self._bytes = 0
         self._gap_until = 0.0
         self._quiet_until = 0.0
@@ -79,7 +82,7 @@ class Outbound:
 
     def __len__(self) -> int:
         """Count the messages that wait, replies not counted."""
-        return len(self._messages)
+        return len(self._messages) + len(self._held)
 
     @property
     def replies(self) -> int:
@@ -91,15 +94,20 @@ class Outbound:
         habits.pub_as_send_to = habits.pub_as_send_to or self.habits.pub_as_send_to
         self.habits = habits
 
+    def learn(self, *, pub_as_send_to: str = "") -> None:
+        """Note that the program has shown itself; with its id if it dies of PUB."""
+        self._knows_program = True
+        self.habits.pub_as_send_to = pub_as_send_to or self.habits.pub_as_send_to
+
     def put(self, message: Message, line: bytes | None = None) -> None:
         """Queue a message behind all others; `line` is the message, if it is encoded already.
 
         Raises QueueFullError beyond the bounds, LocalProtocolError if it cannot be sent at all.
         """
         line = encode(message) if line is None else line
-        if len(self._messages) >= self._max_messages or self._bytes + len(line) > self._max_bytes:
+        if len(self) >= self._max_messages or self._bytes + len(line) > self._max_bytes:
             raise QueueFullError(
-                f"{len(self._messages)} messages ({self._bytes} bytes) wait to be sent already"
+                f"{len(self)} messages ({self._bytes} bytes) wait to be sent already"
             )
         self._messages.append((message, line))
         self._bytes += len(line)
@@ -135,6 +143,7 @@ class Outbound:
     def drop_messages(self) -> None:
         """Let only replies leave: the messages that still wait go nowhere."""
         self._messages.clear()
+        self._held.clear()
         self._bytes = 0
 
     def finish(self, last: Bye | ByeOk) -> None:
@@ -156,6 +165,7 @@ class Outbound:
             return self._take_batch()
         if now < self._pause_end():
             return []
+        self._sort()
         outgoing = self._take_one()
         if outgoing is None:
             return []
@@ -164,9 +174,19 @@ class Outbound:
 
     def wake_at(self) -> float | None:
         """Return when take() is worth another try, or None if nothing waits."""
+        self._sort()
         if self._first or ((self._replies or self._messages) and self.open):
             return self._pause_end()
         return None
+
+    def _sort(self) -> None:
+        """Have among the messages only what may have its turn."""
+        if self.pipelined or self._knows_program or self.habits.pub_as_send_to:
+            self._messages.extendleft(reversed(self._held))
+            self._held.clear()
+            return
+        while self._messages and isinstance(self._messages[0][0], Pub):
+            self._held.append(self._messages.popleft())
 
     def _pause_end(self) -> float:
         # a goodbye waits for no answer, but shares no segment either

@@ -283,8 +283,8 @@ class ChatProtocol(MessageReceiver):
 
     def _learn_from(self, message: Ping | Pong) -> None:
         """Recognise the program that must not be sent a PUB (2.10)."""
-        if isinstance(message.timestamp, float) and not self.modern and self.peer is not None:
-            self._outbound.habits.pub_as_send_to = self.peer
+        dies = isinstance(message.timestamp, float) and not self.modern
+        self._outbound.learn(pub_as_send_to=(dies and self.peer) or "")
 
     def _start_talking(self) -> None:
         self.established_at = self._clock.seconds()

@@ -206,6 +206,37 @@ class Bounds(SynchronousTestCase):
 
 
 class PublicationAsSend(SynchronousTestCase):
+    def test_it_waits_until_the_program_has_shown_itself_and_all_else_passes_it(self) -> None:
+        queue = outbound(max_messages=4)
+        queue.put(Pub("1"))
+        queue.put(Send("2"))
+        queue.put(Pub("3"))
+        queue.put(Send("4", require_ack=False))
+        self.assertEqual(taken(queue, 0.0), [Send("2")])
+        queue.answered("2")
+        self.assertEqual(taken(queue, 0.0), [Send("4", require_ack=False)])
+        self.assertEqual(taken(queue, 10.0), [])
+        self.assertIsNone(queue.wake_at(), "until something is read there is nothing to do")
+        self.assertEqual(len(queue), 2)
+        queue.put(Send("5"))
+        queue.put(Pub("6"))
+        with self.assertRaises(QueueFullError):
+            queue.put(Pub("7"))
+        queue.learn()
+        order = [message for at in range(20, 24) for message in taken(queue, at)]
+        self.assertEqual(order, [Pub("1"), Pub("3"), Send("5")])
+        self.assertEqual(taken(queue, 23.0 + ANSWER_TIMEOUT), [Pub("6")])
+
+    def test_those_that_wait_go_with_the_goodbye(self) -> None:
+        queue = outbound()
+        queue.put(Pub("1"))
+        self.assertEqual(taken(queue, 0.0), [])
+        queue.finish(Bye("9"))
+        self.assertEqual(len(queue), 0)
+        self.assertEqual(taken(queue, 1.0), [Bye("9")])
+        queue.learn()
+        self.assertEqual(taken(queue, 2.0), [])
+
     def test_it_is_decided_when_its_turn_comes(self) -> None:
         queue = outbound()
         queue.put(Pub("1", "alice@CIC", "#CIC", "hi"))

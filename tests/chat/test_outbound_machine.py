@@ -44,6 +44,8 @@ class OutboundModel(RuleBasedStateMachine):
         )
         self.queue.pipelined = pipelined
         self.queue.open = is_open
+        #: Whether publications may leave.
+        self.takes_pub = pipelined
 
     def new_id(self) -> str:
         self.serial += 1
@@ -93,6 +95,11 @@ class OutboundModel(RuleBasedStateMachine):
     def opens(self) -> None:
         self.queue.open = True
 
+    @rule()
+    def learns(self) -> None:
+        self.queue.learn()
+        self.takes_pub = True
+
     @precondition(lambda self: not self.left)
     @rule()
     def finishes(self) -> None:
@@ -116,20 +123,24 @@ class OutboundModel(RuleBasedStateMachine):
         data = b"".join(lines for _, lines in self.queue.take(self.now))
         taken = []
         for line in data.splitlines(keepends=True):
-            taken.append(self.next_in_order().pop(0))
+            taken.append(self.next_in_order()[0])
             assert line == encode(taken[-1])
+            for waiting in (self.first, self.replies, self.messages):
+                waiting[:] = [message for message in waiting if message is not taken[-1]]
         if not self.queue.pipelined:
             self.check_paced(taken)
         elif self.next_in_order():
             assert len(data) >= BATCH_BYTES
 
     def next_in_order(self) -> list[Message]:
-        """Return the list whose first message must leave next; an empty one if none may."""
+        """Return the messages of which the first must leave next; none if none may."""
         if self.first:
             return self.first
         if not self.queue.open:
             return []
-        return self.replies or self.messages
+        return self.replies or [
+            message for message in self.messages if self.takes_pub or not isinstance(message, Pub)
+        ]
 
     def check_paced(self, batch: list[Message]) -> None:
         assert len(batch) <= 1, "two lines in one write to a legacy peer"

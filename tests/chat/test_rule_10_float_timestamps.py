@@ -48,6 +48,15 @@ class FloatTimestamps(ChatCase):
         self.alice.chat.publish("*", "early")
         self.assertEqual(self.published(link), [self.as_send("[*] early")])
 
+    def test_rule_10_no_publication_while_its_first_pong_is_late(self) -> None:
+        self.odd.answers.discard("PING")
+        link = self.dialled_by(self.alice, self.odd)
+        self.alice.chat.publish("*", "early")
+        self.run_for(20)
+        self.assertEqual(self.published(link), [])
+        link.send(type="PONG", msg_id=link.got("PING")[0]["msg_id"], timestamp=1735732800.5)
+        self.assertEqual(self.published(link), [self.as_send("[*] early")])
+
     def comes_back_slow(self, link: ScriptedLink, **introduction: str) -> ScriptedLink:
         """Let the peer's link end, and another one come whose PING is not answered in time."""
         link.close()
@@ -76,7 +85,7 @@ class FloatTimestamps(ChatCase):
         self.run_for(0.1)
         self.alice.chat.publish("*", "all")
         first.send(type="PING", msg_id="1", timestamp=1735732800.5)
-        self.run_for(8)
+        self.run_for(36)  # it is found when the next PING is due
         self.assertEqual(self.published(second), [self.as_send("[*] all")])
 
     def test_rule_10_a_program_of_our_own_kind_in_its_place_gets_publications(self) -> None:
