@@ -105,7 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("benchmarks", description="Measure what a node can do.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure what a node can do: all, or what is named.",
+    )
     names = [*BENCHMARKS, *GROUPS]
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--json", action="store_true", help="print JSON and no table")

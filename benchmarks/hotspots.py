@@ -4,9 +4,10 @@ Runs a node under cProfile, by twistd's own option, and writes how much of its t
 of the steps that a message goes through. FILE keeps the profile, for pstats or a viewer.
 """
 
+import argparse
 import pstats
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -16,6 +17,8 @@ from benchmarks.linux import wait_until_idle
 from benchmarks.processes import node
 
 ROUNDS = 5
+
+SUMMARY = "Run a node under bursts, and print where the time of a message goes."
 
 
 class Step(NamedTuple):
@@ -33,13 +36,21 @@ STEPS = (
     Step("    encode ACKs", "chat/outbound.py", "acknowledge"),
     Step("  write ACKs", "chat/wire.py", "flush"),
     Step("show what was taken", "chat/inbox.py", "_show_some"),
-    Step("  log it", "chat/router.py", "_log_text"),
+    Step("  log it", "chat/said.py", "log_said"),
     Step("  print it as JSON", "ui/stream.py", "show_event"),
 )
 
 
-def main(file: Path) -> None:
-    """Profile a node under bursts into a file, and print the steps."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Profile a node under bursts, and print the steps."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hotspots", description=SUMMARY)
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="keep the profile here")
+    kept = parser.parse_args(arguments).file
+    with tempfile.TemporaryDirectory() as folder:
+        _profile((kept or Path(folder) / "profile").absolute())
+
+
+def _profile(file: Path) -> None:
     options = ("--profile", str(file), "--profiler", "cprofile", "--savestats")
     with node("alice", *options) as alice:
         for _ in range(ROUNDS):
@@ -60,5 +71,4 @@ def _seconds_in(stats: pstats.Stats, step: Step) -> float:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        main(Path(sys.argv[1] if len(sys.argv) > 1 else f"{folder}/profile").absolute())
+    main()
