@@ -1,8 +1,8 @@
-"""`python -m tests.hostile [NAME ...] [--seconds 8] [--json]`: attack a real node, tell what of it.
+"""Attack a real node, and tell what comes of it: `python -m tests.hostile [NAME ...]`.
 
-The exit status is 1 if anything is that must not be: something accepted is lost or kept twice, the
-node died or complained in its log, it grew beyond the attack's bound, an honest peer was cut off
-or its PINGs or SENDs took too long, or the archive suffered.
+The exit status is 1 if something accepted is lost or kept twice, if the node died, complained in
+its log or grew beyond the attack's bound, if an honest peer was cut off or its PINGs or SENDs took
+too long, or if the archive suffered.
 """
 
 import argparse
@@ -34,12 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.hostile")
+    parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__)
     # where none is named, argparse looks the empty list up too
     names = ", ".join(ATTACKS)
-    parser.add_argument("names", nargs="*", choices=[*ATTACKS, []], metavar="NAME", help=names)
-    parser.add_argument("--seconds", type=float, default=8.0, help="how long each attack goes on")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "names", nargs="*", choices=[*ATTACKS, []], metavar="NAME", help=f"{names} [all]"
+    )
+    parser.add_argument("--seconds", type=float, default=8.0, help="for each attack [8]")
+    parser.add_argument("--json", action="store_true", help="print JSON, and no table")
     return parser
 
 

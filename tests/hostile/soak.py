@@ -1,4 +1,4 @@
-"""`python -m tests.hostile.soak [--minutes 60]`: a node in a network that never comes to rest.
+"""A node in a network that never comes to rest: `python -m tests.hostile.soak [--minutes 60]`.
 
 All intervals are short, so that an hour has days in it. Peers come, talk, leave and are killed;
 another node is killed and comes back; chats are mined; the rendezvous server restarts. Memory, open
@@ -178,8 +178,8 @@ class Soak:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run for so many minutes; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.hostile.soak")
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser = argparse.ArgumentParser(prog="python -m tests.hostile.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0, help="how long [60]")
     minutes = parser.parse_args(arguments).minutes
     folder = tempfile.TemporaryDirectory(prefix="p2pchat-", ignore_cleanup_errors=True)
     with ExitStack() as stack:

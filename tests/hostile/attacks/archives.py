@@ -51,7 +51,7 @@ class UnsolicitedArchives(_Archives):
 
 
 class WorthlessClaims(_Archives):
-    """Archives that are longer than the node's and break off at their last chat, 50 a second."""
+    """Archives that are longer than the node's and break off at their last chat, 25 a second."""
 
     name = "invalid-archives"
     broken: ClassVar[bytes] = b"\x08nonsense" + bytes(32)
