@@ -53,7 +53,7 @@ def twistd(*arguments: str) -> list[str]:
 def environment(home: Path, **changes: str) -> dict[str, str]:
     """Make an environment in which every file of a user is under home.
 
-    The checkout is on the path, for an editable install does not show twistd the plugin.
+    The checkout is on the path: not every editable install shows twistd the plugin.
     """
     inherited = {
         name: value
