@@ -63,6 +63,17 @@ __all__ = [
 ]
 
 
+# What msgspec calls a type, and users do not.
+_TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+_TYPE = re.compile(rf"\b({'|'.join(_TYPES)})\b")
+
 #: What is said of text that cannot be stored, sent or shown.
 HALF_CHARACTER = "a text holds half a character (a lone surrogate)"
 
@@ -232,7 +243,7 @@ def archive_bind(config: Config) -> str:
 
 
 def _explain(problem: str) -> str:
-    """Put the key's path before what msgspec says: `peer.port: expected int, got str`."""
+    """Put the key's path before what msgspec says: `peer.port: expected a whole number`."""
     # the keys and values in it are somebody's, and may look like this themselves
     problem = visible(problem)
     located = re.fullmatch(r"(.*) - at `\$\.?([^` ]*)`", problem)
@@ -244,8 +255,14 @@ def _explain(problem: str) -> str:
     if value:
         choices = get_args(LogFormat if path == "logging.format" else LogLevel)
         return f"{path}: expected one of {', '.join(choices)}, got {value[1]}"
-    text = text[:1].lower() + text[1:].replace("`", "")
-    return f"{path}: {text}" if path else text
+    return f"{path}: {_in_words(text)}" if path else _in_words(text)
+
+
+def _in_words(text: str) -> str:
+    """Say what is expected as users would: "Expected `int | null`" is a whole number or null."""
+    for words, ours in (("`", ""), (" | ", " or "), ("got float", "got a floating-point number")):
+        text = text.replace(words, ours)
+    return _TYPE.sub(lambda found: _TYPES[found[1]], text[:1].lower() + text[1:])
 
 
 def _known_keys(section: str) -> str:

@@ -105,21 +105,21 @@ class Complaints(SynchronousTestCase):
 
     def test_a_wrong_type_is_named_with_its_path_and_what_is_expected(self) -> None:
         for section, key, value, expected in (
-            ("peer", "port", "4000", "int"),
-            ("peer", "port", True, "int"),
-            ("peer", "name", 5, "str"),
-            ("rendezvous", "embedded", "yes", "bool"),
-            ("connection", "ping_interval", "30", "float"),
+            ("peer", "port", "4000", "expected a whole number"),
+            ("peer", "port", True, "expected a whole number"),
+            ("peer", "name", 5, "expected a text or null"),
+            ("rendezvous", "embedded", "yes", "expected true or false"),
+            ("connection", "ping_interval", "30", "expected a number, got a text"),
             ("logging", "level", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
-            ("limits", "max_links", None, "int"),
-            ("rendezvous", "servers", "a:1", "array"),
-            ("archive", "enabled", 1, "bool"),
-            ("store", "ephemeral", 0, "bool"),
-            ("store", "max_days", "7", "float"),
-            ("outbox", "max_messages", 1.5, "int"),
-            ("archive", "peers", "10.0.0.2", "array"),
-            ("archive", "port", "51511", "int"),
-            ("archive", "max_archive_bytes", 1e6 + 0.5, "int"),
+            ("limits", "max_links", None, "expected a whole number"),
+            ("rendezvous", "servers", "a:1", "expected a list"),
+            ("archive", "enabled", 1, "expected true or false"),
+            ("store", "ephemeral", 0, "expected true or false"),
+            ("store", "max_days", "7", "expected a number or null"),
+            ("outbox", "max_messages", 1.5, "expected a whole number"),
+            ("archive", "peers", "10.0.0.2", "expected a list"),
+            ("archive", "port", "51511", "expected a whole number"),
+            ("archive", "max_archive_bytes", 1e6 + 0.5, "expected a whole number"),
         ):
             text = self.complaint({section: {key: value}})
             self.assertTrue(text.startswith(f"{section}.{key}: "), text)

@@ -114,10 +114,10 @@ class OptionTests(SynchronousTestCase):
         os.mkfifo(fifo)
         for option, value, words in (
             ("--archive-port", "x", "expected a number from 1 to 65535, got 'x'"),
-            ("--archive-port", "65536", "expected int <= 65535"),
+            ("--archive-port", "65536", "expected a whole number <= 65535"),
             ("--archive-bind", "::1", "expected an IPv4 address, got '::1'"),
             ("--archive-peer", "a:b", "expected HOST or HOST:PORT, got 'a:b'"),
-            ("--archive-peer", "", "expected str of length >= 1"),
+            ("--archive-peer", "", "expected a text of length >= 1"),
             ("--import", str(self.home / "none"), "No such file or directory"),
             ("--import", str(self.home), "not a regular file"),
             ("--import", str(fifo), "not a regular file"),

@@ -15,7 +15,7 @@ from tests.integration.programs import HERE, ROOT, free_port, run, twistd
 #: A file's content, and what the line on standard error says of it.
 BAD_FILES = (
     ('{"peer": {"nmae": "x"}}', ("peer.nmae: unknown key", "expected namespace, name")),
-    ('{"peer": {"port": "4000"}}', ("peer.port: expected int",)),
+    ('{"peer": {"port": "4000"}}', ("peer.port: expected a whole number",)),
     ('{"connection": {"ping_interval": 0}}', ("connection.ping_interval: expected",)),
     ('{"logging": {"level": "LOUD"}}', ("logging.level: expected one of DEBUG, INFO",)),
     ("{'peer': {}}", ("not JSON",)),

@@ -135,13 +135,13 @@ class OptionTests(SynchronousTestCase):
     def test_a_mistake_is_one_line_that_names_the_option(self) -> None:
         mistakes = (
             ("--port", "x", "expected a number, got 'x'"),
-            ("--port", "65536", "expected int <= 65535"),
-            ("--port", "80.5", "expected int, got float"),
-            ("--rate-limit", "0", "expected int >= 1"),
-            ("--rate-window", "-1", "expected float > 0.0"),
+            ("--port", "65536", "expected a whole number <= 65535"),
+            ("--port", "80.5", "expected a whole number, got a floating-point number"),
+            ("--rate-limit", "0", "expected a whole number >= 1"),
+            ("--rate-window", "-1", "expected a number > 0.0"),
             ("--read-deadline", "nan", "expected a number, got 'nan'"),
-            ("--block-time", "100000", "expected float <= 86400.0"),
-            ("--line-limit", "5", "expected int >= 256"),
+            ("--block-time", "100000", "expected a number <= 86400.0"),
+            ("--line-limit", "5", "expected a whole number >= 256"),
             ("--bind", "localhost", "expected an IP address, got 'localhost'"),
             ("--metrics-bind", "x", "expected an IP address, got 'x'"),
             ("--log-format", "xml", "expected one of text, json, got 'xml'"),
@@ -159,7 +159,10 @@ class OptionTests(SynchronousTestCase):
                 {"rendezvous_server": {"prot": 1}},
                 "rendezvous_server.prot: unknown key; expected port",
             ),
-            ({"rendezvous_server": {"port": "1"}}, "rendezvous_server.port: expected int"),
+            (
+                {"rendezvous_server": {"port": "1"}},
+                "rendezvous_server.port: expected a whole number",
+            ),
             ({"metrics": {"bind": "here"}}, "metrics.bind: expected an IP address"),
             ({"logging": {"format": "xml"}}, "logging.format: expected one of text, json"),
         )
