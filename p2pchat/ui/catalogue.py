@@ -125,7 +125,7 @@ _TABLE = (
         "show the commands, or all about one",
         (
             "Started with --classic-commands, a plain console takes these words without a slash:",
-            "help peers hist req val status debug, chat TEXT, connect HOST",
+            "help peers hist req val status debug, chat TEXT, connect HOST, hist N|all, help WORD",
             "Each is a line of its own, in lower case; everything else is a message.",
             "peers means /archive; debug means /log DEBUG or, if it is that already, /log INFO.",
         ),

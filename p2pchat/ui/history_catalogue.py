@@ -31,7 +31,7 @@ HISTORY_COMMANDS = (
         (
             "By one PEER and to it, published to a namespace #NS or to all (*), or everything.",
             f"The last {DEFAULT_COUNT} messages or N, at most {MAX_COUNT}; /export writes all.",
-            "Long texts are fewer: all that is shown has 256 Ki characters at the most.",
+            "Of long ones fewer: all texts shown have 262,144 characters together at the most.",
             "TIME is 14:30 or 14:30:15 (today), 2026-11-22, 2026-11-22 14:30 or with seconds, or",
             "ISO 8601 such as 2026-11-22T14:30:15, also with a zone (Z, +01:00).",
         ),
@@ -56,7 +56,7 @@ HISTORY_COMMANDS = (
         "show the messages nobody has read, and mark them as read",
         (
             f"The last {UNREAD_COUNT} of them; of long ones fewer, the rest stays unread.",
-            "Where people type, what came since the last line counts as read at the next one.",
+            "On a terminal or plain console what was shown counts as read when a line is typed.",
         ),
         "nothing",
         history_actions.unread,
@@ -67,8 +67,9 @@ HISTORY_COMMANDS = (
         "write the whole history to a new file",
         (
             "One JSON object a line, for your eyes alone; FILE must not be there yet.",
-            "p2pchat --import FILE loads it, as often as you like. From a friend's file, what you",
-            "two wrote to each other and what was published is taken, from your point of view.",
+            "A node started with --import FILE takes it in, as often as you like. From a friend's",
+            "file, what you two wrote to each other and what was published is taken, from your",
+            "point of view.",
         ),
         "nothing",
         history_actions.export,
