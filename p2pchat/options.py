@@ -25,21 +25,21 @@ class Options(usage.Options):
     synopsis = "[options]"
     longdesc = (
         "A chat node without a server in the middle. Settings are read from --config, else "
-        "./config.json, else the user's configuration folder; options come before them."
+        "./config.json, else config.json in the user's configuration folder; options override them."
     )
     optParameters: ClassVar[list[list[object]]] = [
         ["name", None, None, "Your name on the network [your login name]"],
         ["namespace", None, None, "The group you belong to [CIC]"],
         ["port", None, None, "Listen for peers on this port [4000, or a free one]"],
-        ["bind", None, None, "Listen on this IP address only [all]"],
+        ["bind", None, None, "Listen on this IP address only, and dial from it [all]"],
         ["config", None, None, "Read this configuration file"],
-        ["data-dir", None, None, "Keep history, archive, log and pid file here"],
         [
-            "import",
+            "data-dir",
             None,
             None,
-            "Add the messages of this file of /export to the history",
+            "Keep history, archive, log and pid file here [a folder of yours]",
         ],
+        ["import", None, None, "Add to the history what /export wrote to this file"],
         ["log-level", None, None, "DEBUG, INFO, WARNING or ERROR [INFO]"],
         ["log-file", None, None, "Write the log here; - is standard output [in the data folder]"],
         ["log-format", None, None, "Log lines as text or as json [text]"],

@@ -31,8 +31,8 @@ class Options(usage.Options):
     synopsis = "[options]"
     longdesc = (
         "A rendezvous server: tells the nodes of a network who else is there. Settings are read "
-        "from --config, else ./config.json, else the user's configuration folder; options come "
-        "before them."
+        "from --config, else ./config.json, else config.json in the user's configuration folder; "
+        "options override them."
     )
     optParameters: ClassVar[list[list[object]]] = [
         ["port", None, None, "Listen on this port [8080]"],
@@ -43,28 +43,28 @@ class Options(usage.Options):
             f"[sqlite:{REGISTRY_FILE} in the data folder]",
         ],
         ["config", None, None, "Read this configuration file"],
-        ["data-dir", None, None, "Keep registrations, log and pid file here"],
+        ["data-dir", None, None, "Keep registrations, log and pid file here [a folder of yours]"],
         ["rate-limit", None, None, "Connections of one IP within the window [50]"],
         ["rate-window", None, None, "The window, in seconds [60]"],
         ["block-time", None, None, "Seconds without service for an IP beyond that [60]"],
         ["line-limit", None, None, "Bytes of a request at the most [32768]"],
         ["read-deadline", None, None, "Seconds for a whole request to come [5]"],
         ["max-connections", None, None, "Connections open at a time [4096]"],
-        ["max-connections-per-ip", None, None, "Of one IP [256]"],
+        ["max-connections-per-ip", None, None, "Those of one IP [256]"],
         ["max-registrations", None, None, "Registrations at a time [200000]"],
-        ["max-registrations-per-ip", None, None, "From one IP [10000]"],
+        ["max-registrations-per-ip", None, None, "Those from one IP [10000]"],
         ["metrics", None, None, "Serve figures for Prometheus on this port [none]"],
         ["metrics-bind", None, None, "Serve them on this IP address [127.0.0.1]"],
         ["log-level", None, None, "DEBUG, INFO, WARNING or ERROR [INFO]"],
         [
             *("log-file", None, None),
-            "Write the log here; - is standard output [that; in the background a file in the data "
+            "Write the log here; - is standard output [-; in the background a file in the data "
             "folder]",
         ],
         ["log-format", None, None, "Log lines as text or as json [text]"],
     ]
     optFlags: ClassVar[list[list[object]]] = [
-        ["trust-proxy", None, "Connections come from a balancer, and tell by the PROXY protocol"],
+        ["trust-proxy", None, "Connections come from a balancer and begin with a PROXY header"],
     ]
 
     def __init__(self) -> None:
