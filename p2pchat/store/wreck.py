@@ -5,7 +5,7 @@ What is given back of a message is as it was written; see the checksum in store/
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -60,15 +60,23 @@ class Wreck:
         """A number that no message is behind; 0 if there are none.
 
         Of more than two who know of a last number one alone is not believed: damage makes any
-        number of what was there.
+        number of what was there. Where the indexes are far behind it is the message before the last
+        that agrees with it; in a file that was begun for another one, what is still to be taken
+        over.
         """
         number = self._number("SELECT coalesce(max(id), 0) FROM message")
-        indexed = [self._number(f"SELECT max(id) FROM {index}") for index in queries.INDEXES]
-        known = sorted(filter(None, [number, self.indexed(), *indexed]))
+        known = sorted(filter(None, [number, *self._witnesses()]))
         last = known[-1] if known else 0
         if len(known) > 2:
             last = min(last, known[-2] + MAX_TAIL)
         return last + MAX_TAIL if last and number is None else last
+
+    def _witnesses(self) -> Iterator[int | None]:
+        """Yield what else there is that knows of a number near the last one."""
+        yield self._number("SELECT max(id) FROM message WHERE id < (SELECT max(id) FROM message)")
+        yield from (self.indexed(), self.read())
+        yield from (self._number(f"SELECT max(id) FROM {index}") for index in queries.INDEXES)
+        yield from (number - 1 for _, number, _ in self.unfinished())
 
     def indexed(self) -> int:
         """Return the number up to which all is indexed, 0 if that is not known."""

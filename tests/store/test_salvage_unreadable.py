@@ -87,11 +87,7 @@ class UnreadableTests(SalvageCase):
         self.killed(files)
 
     def test_a_header_that_forbids_writing(self) -> None:
-        self.database.close()
-        files = self.files()
-        data = bytearray(files["history.db"])
-        data[18] = 0xFF
-        self.killed({**files, "history.db": bytes(data)})
+        self.killed(self.not_to_be_written())
         self.keep_up()
         self.assertEqual(self.receive(1000), [max(self.entries) + 1])
         entries = self.all()
@@ -230,6 +226,35 @@ class UnreadableTests(SalvageCase):
         self.killed(self.damaged("message"))
         self.change(f"UPDATE salvage SET number = {(1 << 40) - 1}")
         self.assert_done("it was to go on there")
+
+    def test_a_new_file_that_has_taken_over_next_to_nothing_is_damaged_too(self) -> None:
+        """It knows of the last number by what it has still to take over."""
+        self.patch(wreck, "MAX_TAIL", 10)
+        self.keep_up()
+        self.replace()
+        self.killed(self.not_to_be_written())
+        self.assertEqual(self.receive(1000), [max(self.entries) + 1])
+        self.keep_up()
+        entries = self.all()
+        del entries[max(entries)]
+        self.assertEqual(entries, self.entries)
+
+    def test_indexes_that_are_far_behind(self) -> None:
+        self.patch(wreck, "MAX_TAIL", 10)
+        self.killed(self.not_to_be_written())
+        self.assertEqual(self.receive(1000), [max(self.entries) + 1])
+        self.keep_up()
+        entries = self.all()
+        del entries[max(entries)]
+        self.assertEqual(entries, self.entries)
+
+    def not_to_be_written(self) -> dict[str, bytes]:
+        """Return the files with a header that says so, which is all that is wrong with them."""
+        self.database.close()
+        files = self.files()
+        data = bytearray(files["history.db"])
+        data[18] = 0xFF
+        return {**files, "history.db": bytes(data)}
 
     def damaged(self, table: str) -> dict[str, bytes]:
         """Return the files with the first page of a table unreadable."""
