@@ -85,13 +85,13 @@ def last_stored(db: sqlite3.Connection, count: int) -> Iterator[Named]:
 
 
 def count_fitting(db: sqlite3.Connection, first: int, last: int, text: int) -> int:
-    """Count the first of these messages that have so many characters together; one at least.
+    """Count the first of these messages that have so many bytes of text together; one at least.
 
-    It looks at no more of them than that.
+    It looks at no more of them than that. Of a text as such SQLite counts what is before a NUL.
     """
     (count,) = db.execute(
         "WITH RECURSIVE slice (id, text) AS (SELECT ?1, 0 UNION ALL SELECT id + 1, text +"
-        " (SELECT length(m.text) FROM message m WHERE m.id = slice.id) FROM slice"
+        " (SELECT length(CAST(m.text AS BLOB)) FROM message m WHERE m.id = slice.id) FROM slice"
         " WHERE id <= ?2 AND text <= ?3)"
         " SELECT max(1, count(*) - 1) FROM slice WHERE text <= ?3",
         (first, last, text),

@@ -12,7 +12,7 @@ from p2pchat.store.journal import Journal
 #: How many messages are indexed, and how many dropped, at once.
 SLICE = 512
 
-#: How many characters of text are indexed at once, but for a message that has more: what waits
+#: How many bytes of text are indexed at once, but for a message that has more: what waits
 #: for the disk waits for a slice.
 SLICE_TEXT = 128 * 1024
 

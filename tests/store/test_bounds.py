@@ -81,7 +81,18 @@ class BoundsTests(StoreCase):
         self.assertEqual([entry.source for entry in self.all()], ["2@CIC", "3@CIC", BOB])
         self.assertEqual(self.names_in_file(), ["2@CIC", "3@CIC", BOB])
 
-    def test_a_slice_of_the_index_has_so_many_characters(self) -> None:
+    def test_a_slice_of_the_index_has_so_many_bytes(self) -> None:
+        lengths = (40, 60, 1, 500, 99, 1, 1, 100, 101, 0, 0)
+        indexed = self.slices(*("x" * length for length in lengths))
+        self.assertEqual(indexed, [2, 1, 1, 2, 1, 1, 1, 2])
+        self.assertEqual(len(self.get(self.history.search("x*", 99))), 9)
+
+    def test_what_is_behind_a_nul_counts_too(self) -> None:
+        """Else somebody has half a thousand of the longest messages indexed at once."""
+        self.assertEqual(self.slices(*["\0" + "x" * 59] * 3), [1, 1, 1])
+
+    def slices(self, *messages: str) -> list[int]:
+        """Receive messages; return how many of them are indexed at a time, for 100 bytes."""
         self.patch(upkeep, "SLICE_TEXT", 100)
         self.patch(upkeep, "prune", lambda journal: False)
         indexed: list[int] = []
@@ -92,11 +103,9 @@ class BoundsTests(StoreCase):
             index(db, first, last, *others)
 
         self.patch(statements, "index", note)
-        lengths = (40, 60, 1, 500, 99, 1, 1, 100, 101, 0, 0)
-        self.receive(*(received(n, "x" * length) for n, length in enumerate(lengths)))
+        self.receive(*(received(n, text) for n, text in enumerate(messages)))
         self.reactor.advance(1)
-        self.assertEqual(indexed, [2, 1, 1, 2, 1, 1, 1, 2])
-        self.assertEqual(len(self.get(self.history.search("x*", 99))), 9)
+        return indexed
 
     def names_in_file(self) -> list[str]:
         with closing(sqlite3.connect(self.path)) as db:
