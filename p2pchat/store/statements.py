@@ -21,11 +21,12 @@ _PORTIONS = (512, 64, 8, 1)
 
 
 class Old(NamedTuple):
-    """A message that is to go."""
+    """A message that is to go; its text has `size` bytes."""
 
     id: int
     names: tuple[int, int]
     identity: int
+    size: int
 
 
 # Names
@@ -112,17 +113,14 @@ def oldest(db: sqlite3.Connection, before: int | None, count: int) -> list[Old]:
     """Return the oldest messages that are indexed and not in the outbox, from before that time."""
     query = (
         "SELECT json_group_array(json_array(m.id, m.conversation, m.author, m.flags, a.text,"
-        " typeof(m.msg_id) = 'text', hex(m.msg_id)))"
+        " typeof(m.msg_id) = 'text', hex(m.msg_id), length(CAST(m.text AS BLOB))))"
         " FROM message m JOIN name a ON a.id = m.author WHERE m.id IN"
         " (SELECT id FROM calendar WHERE time < ?"
         " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.id = calendar.id)"
         " ORDER BY time, id LIMIT ?)"
     )
     (rows,) = db.execute(query, (NEVER if before is None else before, count)).fetchone()
-    return [
-        Old(number, (conversation, author), identity(way_of(flags), name, _msg_id(is_text, code)))
-        for number, conversation, author, flags, name, is_text, code in msgspec.json.decode(rows)
-    ]
+    return [_old(*row) for row in msgspec.json.decode(rows)]
 
 
 def delete(db: sqlite3.Connection, old: Sequence[Old]) -> None:
@@ -245,6 +243,20 @@ def _merge(db: sqlite3.Connection, pages: int) -> None:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def _old(
+    number: int,
+    conversation: int,
+    author: int,
+    flags: int,
+    name: str,
+    is_text: int,
+    code: str,
+    size: int,
+) -> Old:
+    key = identity(way_of(flags), name, _msg_id(is_text, code))
+    return Old(number, (conversation, author), key, size)
 
 
 def _msg_id(is_text: int, code: str) -> str:

@@ -1,6 +1,7 @@
 """What goes when there is too much: messages, names and peers."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -90,6 +91,25 @@ class BoundsTests(StoreCase):
     def test_what_is_behind_a_nul_counts_too(self) -> None:
         """Else somebody has half a thousand of the longest messages indexed at once."""
         self.assertEqual(self.slices(*["\0" + "x" * 59] * 3), [1, 1, 1])
+
+    def test_no_more_text_than_that_is_dropped_at_a_time(self) -> None:
+        self.patch(upkeep, "SLICE_TEXT", 100)
+        dropped: list[int] = []
+        delete = statements.delete
+
+        def note(db: sqlite3.Connection, old: Sequence[statements.Old]) -> None:
+            dropped.append(len(old))
+            delete(db, old)
+
+        self.patch(statements, "delete", note)
+        self.receive(
+            *(received(n, text) for n, text in enumerate(("x" * 40, "y" * 60, "\0" * 500)))
+        )
+        self.reactor.advance(1)
+        self.now = at(2 * 86400)
+        self.reactor.advance(3600)
+        self.assertEqual(dropped, [2, 1])
+        self.assertEqual(self.all(), [])
 
     def slices(self, *messages: str) -> list[int]:
         """Receive messages; return how many of them are indexed at a time, for 100 bytes."""

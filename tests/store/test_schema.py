@@ -139,7 +139,7 @@ class PlanTests(SchemaCase):
         statements.outbox_size(db, "bob@CIC")
         statements.find_identities(db, [1])
         statements.index(db, 1, 2, [])
-        old = statements.oldest(db, None, 9) or [statements.Old(1, (1, 1), 1)]
+        old = statements.oldest(db, None, 9) or [statements.Old(1, (1, 1), 1, 1)]
         statements.delete(db, old)
         statements.delete_names(db, [1])
         self.assertGreater(len(self.plans), 30)
