@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from p2pchat.store.errors import DamagedError
 from p2pchat.store.queries import NEVER
 from p2pchat.store.rows import identity, unpack_id, way_of
 
@@ -52,8 +53,11 @@ def find_identities(db: sqlite3.Connection, identities: Sequence[int]) -> dict[i
 
 
 def flags_of(db: sqlite3.Connection, message: int) -> int:
-    (flags,) = db.execute("SELECT flags FROM message WHERE id = ?", (message,)).fetchone()
-    return int(flags)
+    """Return the flags of a message that an index has; DamagedError if it is not there."""
+    row = db.execute("SELECT flags FROM message WHERE id = ?", (message,)).fetchone()
+    if row is None:
+        raise DamagedError("its indexes don't fit its messages")
+    return int(row[0])
 
 
 def set_flags(db: sqlite3.Connection, message: int, flags: int, reason: str) -> None:

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from p2pchat.history import StoreError
+from p2pchat.history import OutboxEntry, StoreError
 from p2pchat.store import queries, wreck
 from p2pchat.store.files import Files
-from tests.store.cases import uuid
+from tests.store.cases import EVE, at, uuid
 from tests.store.salvage_case import SIZE, SalvageCase
 
 #: What is changed in the text that describes the tables.
@@ -187,6 +187,25 @@ class UnreadableTests(SalvageCase):
                     del entries[max(entries)]
                     self.assertEqual(entries, self.entries, what)
                 self.database.close()
+
+    def test_a_message_that_only_the_indexes_have(self) -> None:
+        """Who asks for it before all is checked finds that the file is damaged."""
+        self.keep_up()
+        lost = OutboxEntry(373, "failed", EVE, "no", at(0), 1)
+        for request, answer in (
+            (lambda journal: journal.settled("failed", "delivered", ""), False),
+            (lambda journal: journal.requeue([lost]), 1),
+        ):
+            files = self.files()
+            self.change("DELETE FROM message WHERE id = 373")
+            self.assertEqual(self.do(request), [answer])
+            self.assertIn("its indexes don't fit", self.database.take_notices()[0][1])
+            self.keep_up()
+            entries = self.all()
+            self.assertEqual(len(entries), len(self.entries) - 1 + answer)
+            entries.pop(373, None)
+            self.assertLessEqual(entries.items(), self.entries.items())
+            self.killed(files)
 
     def test_pages_in_the_place_of_earlier_ones(self) -> None:
         self.database.close()
