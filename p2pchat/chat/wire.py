@@ -89,8 +89,8 @@ class Wire:
         """Write in the reactor's next turn, so that what is queued in this one goes together."""
         if not (self._soon or self._closed):
             self._cancel_wake()
-            self._soon = True
             self._wake = self._clock.callLater(0, self.flush)
+            self._soon = True
 
     def hang_up_when_written(self) -> None:
         """Close as soon as all that waits is written; flush() does it."""
@@ -159,6 +159,7 @@ class Wire:
         if self._wake is not None and self._wake.active():
             self._wake.cancel()
         self._wake = None
+        self._soon = False
 
     # IPushProducer: the transport's buffer is full, or has room again
 

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.chat.link import Ending
-from p2pchat.chat.messages import Send
+from p2pchat.chat.messages import Pub, Send
 from p2pchat.chat.outbound import BATCH_BYTES
 from p2pchat.chat.wire import MAX_REPLIES
 from p2pchat.errors import QueueFullError
@@ -47,6 +47,16 @@ class Writing(SynchronousTestCase):
         self.assertEqual([m.msg_id for m in bare.owner.sent], ["1"])
         bare.receives({"type": "ACK", "msg_id": "1"})
         self.assertEqual([m.msg_id for m in bare.owner.sent], ["1", "2"])
+
+    def test_whoever_hears_of_it_may_queue_more(self) -> None:
+        for modern in (True, False):
+            bare = talking(modern=modern)
+            bare.owner.written = lambda link, message: link.queue(Pub(f"behind {message.msg_id}"))
+            for msg_id in ("1", "2"):
+                bare.link.queue(Send(msg_id, require_ack=False))
+                bare.run(1.0)
+            ids = [line["msg_id"] for line in bare.lines]
+            self.assertEqual(ids, ["1", "behind 1", "2", "behind 2"])
 
 
 class StuckPeer(SynchronousTestCase):
