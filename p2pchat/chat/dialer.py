@@ -77,13 +77,13 @@ class PeerFactory(ReconnectingClientFactory):
     def __init__(self, dialer: "Dialer", peer: PeerId, addresses: Sequence[Address]) -> None:
         self.peer = peer
         self.addresses = list(addresses)
-        #: Whether a link ever came of it.
+        #: Whether a link ever came of it, and the last connection, which may be one.
         self.proven = False
+        self.link: ChatProtocol | None = None
         self._dialer = dialer
         self._round: list[Address] = []
         self._deferrals = 0
         self._start: IDelayedCall | None = None
-        self._link: ChatProtocol | None = None
         self.initialDelay = self.delay = dialer.policy.reconnect_backoff_base
         self.factor = dialer.policy.reconnect_backoff_base
         self.maxDelay = dialer.policy.reconnect_backoff_max
@@ -105,8 +105,8 @@ class PeerFactory(ReconnectingClientFactory):
 
     def buildProtocol(self, addr: object) -> ChatProtocol | None:
         address = Address(getattr(addr, "host", "?"), getattr(addr, "port", 0))
-        self._link = self._dialer.listener.build_link(self.peer, address)
-        return self._link
+        self.link = self._dialer.listener.build_link(self.peer, address)
+        return self.link
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         if not self.continueTrying:
@@ -121,7 +121,7 @@ class PeerFactory(ReconnectingClientFactory):
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
         reached = self._dialer.left(self)
-        closed = self._link.closed if self._link is not None else None
+        closed = self.link.closed if self.link is not None else None
         if not self.continueTrying or closed is None:
             self._dialer.finished(self)
         elif self._round and not reached and closed.ending in NOT_THERE:
@@ -219,10 +219,13 @@ class Dialer(Service):
         if not once:
             factory.maxRetries = self.policy.max_reconnect_attempts
 
-    def established(self, peer: PeerId) -> None:
-        """Note that the handshake on the link we dialled is done."""
-        factory = self._factories.get(peer)
-        if factory is not None:
+    def established(self, link: ChatProtocol) -> None:
+        """Note that the handshake on a link we dialled is done.
+
+        It may be of an attempt that was called off; another one is none the further for it.
+        """
+        factory = self._factories.get(link.expected) if link.expected is not None else None
+        if factory is not None and factory.link is link:
             factory.maxRetries = self.policy.max_reconnect_attempts
             factory.resetDelay()
             factory.proven = True

@@ -225,8 +225,8 @@ class ChatService(MultiService):
         self._switchboard.judge(link)
 
     def established(self, link: Link) -> None:
-        assert link.peer is not None
-        self._contacts.dialer.established(link.peer)
+        assert isinstance(link, ChatProtocol)
+        self._contacts.dialer.established(link)
         self._switchboard.judge(link)
 
     def received(self, link: Link, messages: Sequence[Talk]) -> None:
