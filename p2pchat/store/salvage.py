@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pchat.identity import PeerId
-from p2pchat.store import queries, statements, takeover
+from p2pchat.store import queries, statements, takeover, upkeep
 from p2pchat.store.journal import Journal
 from p2pchat.store.rows import OUT, Named, is_under_way, state_of, way_of
 from p2pchat.store.wreck import MAX_TAIL, Wreck
@@ -65,7 +65,7 @@ def do_a_slice(journal: Journal) -> Ended | None:
     number, taken = takeover.salvage(journal.db, wreck.path.name)
     left = 0
     if not _is_full(journal):
-        messages, left = wreck.before(min(number, wreck.last + 1), SLICE)
+        messages, left = _before(wreck, min(number, wreck.last + 1))
         taken += _take(journal, messages, {})
     if left:
         takeover.put_salvage(journal.db, wreck.path.name, left, taken)
@@ -73,6 +73,13 @@ def do_a_slice(journal: Journal) -> Ended | None:
     takeover.end_salvage(journal.db, wreck.path.name)
     journal.register.forget_wreck()
     return Ended(wreck.path, taken, taken > 0 or wreck.is_readable())
+
+
+def _before(wreck: Wreck, number: int) -> tuple[list[Named], int]:
+    """Return messages as Wreck.before() does, so many as may be indexed at once."""
+    messages, left = wreck.before(number, SLICE)
+    fit = upkeep.count_fitting(len(named.row.text.encode()) for named in messages)
+    return (messages, left) if fit >= len(messages) else wreck.before(number, fit)
 
 
 def _take_tail(journal: Journal, wreck: Wreck, number: int) -> tuple[int, int]:

@@ -4,19 +4,18 @@ Each function does a slice, as part of a transaction, and tells whether there wa
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import accumulate
 
 from p2pchat.store import queries, statements
 from p2pchat.store.errors import DamagedError
 from p2pchat.store.journal import Journal
-from p2pchat.store.statements import Old
 
 #: How many messages are indexed, and how many dropped, at once.
 SLICE = 512
 
-#: How many bytes of text are indexed, and dropped, at once, but for a message that has more: what
-#: waits for the disk waits for a slice.
+#: How many bytes of text are indexed, dropped or taken over at once, but for a message that has
+#: more: what waits for the disk waits for a slice.
 SLICE_TEXT = 128 * 1024
 
 #: How many pages of the full text index are merged at once.
@@ -26,6 +25,11 @@ PAGES = 64
 #: those that are there.
 DROPPED = 1_000
 SHARE = 4
+
+
+def count_fitting(sizes: Iterable[int]) -> int:
+    """Count the first texts of these sizes that have SLICE_TEXT together; one at least."""
+    return max(1, sum(size <= SLICE_TEXT for size in accumulate(sizes)))
 
 
 def index(journal: Journal) -> bool:
@@ -68,19 +72,14 @@ def merge(journal: Journal) -> bool:
 
 def _drop(journal: Journal, before: int | None, count: int) -> int:
     """Drop the oldest messages, so many at most; return how many those were."""
-    old = _fitting(statements.oldest(journal.db, before, count)) if count > 0 else []
+    old = statements.oldest(journal.db, before, count) if count > 0 else []
+    old = old[: count_fitting(message.size for message in old)]
     if old:
         statements.delete(journal.db, old)
         names = {name for message in old for name in message.names}
         statements.delete_names(journal.db, sorted(names))
         journal.register.forget_names()
     return len(old)
-
-
-def _fitting(old: Sequence[Old]) -> Sequence[Old]:
-    """Return the first of these messages that have SLICE_TEXT together; one at least."""
-    sizes = accumulate(message.size for message in old)
-    return [one for one, size in zip(old, sizes, strict=True) if size <= SLICE_TEXT] or old[:1]
 
 
 def _excess(journal: Journal) -> int:

@@ -2,11 +2,12 @@
 
 import sqlite3
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from p2pchat.history import Bounds
-from p2pchat.store import answers, salvage
+from p2pchat.store import answers, salvage, upkeep
 from tests.store.cases import at, uuid
 from tests.store.salvage_case import SIZE, SalvageCase
 
@@ -74,6 +75,19 @@ class SliceTests(SalvageCase):
         self.assertEqual(later, [*range(later[0], 371), *range(373, 404)][-len(later) :])
         self.assertLess(len(later), 30 + 2 * salvage.SLICE)
         self.assertGreater(len(later), 30)
+
+    def test_no_more_text_at_once_than_is_indexed(self) -> None:
+        self.patch(upkeep, "SLICE_TEXT", 100)
+        self.keep_up()
+        self.replace()
+        counts = [len(self.all())]
+        while counts[-1] < len(self.entries):
+            self.keep_up(1)
+            counts.append(len(self.all()))
+        steps = {after - before for before, after in pairwise(counts)}
+        self.assertLessEqual(steps, set(range(1, 100 // len("text 1"))))
+        self.keep_up()
+        self.assertEqual(self.all(), self.entries)
 
     def test_it_goes_on_after_a_kill(self) -> None:
         self.replace()
