@@ -18,7 +18,7 @@ from p2pchat.chat.codec import MAX_LINE, encode
 from p2pchat.chat.link import Link
 from p2pchat.chat.messages import Pub, Send, new_id
 from p2pchat.chat.opening import Opening
-from p2pchat.chat.outbox import Letter, Outbox
+from p2pchat.chat.outbox import Letter, Outbox, Stage
 from p2pchat.chat.peers import Peer, PeerTable
 from p2pchat.chat.requeuing import Requeuing
 from p2pchat.chat.said import log_said
@@ -299,6 +299,8 @@ class Sending:
 
     def _give_up(self, hopeless: Iterable[tuple[Letter, str]]) -> None:
         for letter, reason in hopeless:
+            if letter.stage is Stage.QUEUED:  # it must not leave once it is told that it failed
+                self._take_back(letter.peer, letter.msg_id)
             self._unsettled.settle(letter.msg_id, "failed", reason)
             self._report_delivery(letter, "failed", reason)
 

@@ -62,6 +62,13 @@ class Confirmed(SendingCase):
         self.assertEqual(self.states(msg_id), ["queued", "failed"])
         self.assertEqual(self.ended(), [("failed", "no confirmation within 7 days")])
 
+    def test_what_is_too_old_does_not_leave_any_more(self) -> None:
+        msg_id, link = self.sends(), self.up()
+        self.assertEqual(link.queued, 1)
+        self.clock.advance(MAX_AGE.total_seconds() + AGE_INTERVAL)
+        self.assertEqual(self.states(msg_id), ["queued", "failed"])
+        self.assertEqual(self.writes(link), [])
+
     def test_an_ack_that_comes_after_that_is_told_and_stored(self) -> None:
         msg_id = self.sends()
         link = self.up(modern=False)
