@@ -46,11 +46,11 @@ class Owed:
         return False
 
     def stored(self, msg_ids: Iterable[str], now: float) -> None:
-        """Note that messages are there."""
+        """Note that messages are there; others than those owed tell nothing of these."""
         for msg_id in msg_ids:
-            self._numbers.pop(msg_id, None)
-            self._missing.pop(msg_id, None)
-        self._until = now + PATIENCE
+            if self._numbers.pop(msg_id, None) is not None:
+                self._missing.pop(msg_id, None)
+                self._until = now + PATIENCE
 
     def failed(self, msg_ids: Iterable[str], now: float) -> None:
         """Note that messages could not be stored."""

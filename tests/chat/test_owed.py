@@ -53,6 +53,15 @@ class OwedTests(SynchronousTestCase):
         self.assertEqual(self.taken("c", PATIENCE), "c")
         self.assertFalse(self.owed)
 
+    def test_nor_if_something_else_is_stored_all_the_time(self) -> None:
+        """Publications are, which nobody waits for."""
+        self.owed.failed("a", 0.0)
+        for now in (0.3 * PATIENCE, 0.6 * PATIENCE, 0.9 * PATIENCE):
+            self.owed.stored("", now)
+            self.owed.stored("x", now)
+            self.assertEqual(self.taken("b", now), "")
+        self.assertEqual(self.taken("b", PATIENCE), "b")
+
     def test_debts_are_bounded(self) -> None:
         self.owed.failed(map(str, range(MAX_OWED + 10)), 0.0)
         for number in range(MAX_OWED):
