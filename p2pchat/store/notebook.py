@@ -32,6 +32,9 @@ from p2pchat.identity import Address, PeerId
 from p2pchat.store.shelf import BEGINNING, Shelf
 from p2pchat.text import visible
 
+#: How many characters of text are kept, but for the outbox: others must not fill the memory.
+MAX_TEXT = 64 * 1024 * 1024
+
 
 class Notebook:
     """The messages, the outbox and the peers of `me`; times come from `wall_clock`."""
@@ -46,6 +49,7 @@ class Notebook:
         #: How often each was written that is in the outbox, in the order of their numbers.
         self._attempts: dict[int, int] = {}
         self._waiting_for: Counter[str] = Counter()
+        self._waiting_text = 0
         self._peers: dict[PeerId, KnownPeer] = {}
         self._archive_peers: dict[str, datetime] = {}
 
@@ -80,7 +84,8 @@ class Notebook:
     def prune(self) -> None:
         """Drop what is too old or too much, but nothing from the outbox."""
         excess = len(self._shelf) - self._bounds.max_messages
-        self._shelf.drop(self._cut_off(), excess, self._attempts)
+        max_text = MAX_TEXT + self._waiting_text
+        self._shelf.drop(self._cut_off(), excess, max_text, self._attempts)
 
     # What goes out
 
@@ -265,15 +270,18 @@ class Notebook:
 
     def _enter_outbox(self, number: int, attempts: int) -> None:
         self._attempts[number] = attempts
-        self._waiting_for[self._shelf[number].to] += 1
+        entry = self._shelf[number]
+        self._waiting_for[entry.to] += 1
+        self._waiting_text += len(entry.text)
 
     def _leave_outbox(self, number: int) -> bool:
         if self._attempts.pop(number, None) is None:
             return False
-        to = self._shelf[number].to
-        self._waiting_for[to] -= 1
-        if not self._waiting_for[to]:
-            del self._waiting_for[to]
+        entry = self._shelf[number]
+        self._waiting_text -= len(entry.text)
+        self._waiting_for[entry.to] -= 1
+        if not self._waiting_for[entry.to]:
+            del self._waiting_for[entry.to]
         return True
 
     def _find_own(self, msg_id: str) -> int | None:

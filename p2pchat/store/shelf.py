@@ -16,10 +16,14 @@ Identity = tuple[str, bool, str, str]
 
 
 class Shelf:
-    """All messages; the next one gets the number behind `last`, which is never used again."""
+    """All messages; the next one gets the number behind `last`, which is never used again.
+
+    `text` is how many characters they have together.
+    """
 
     def __init__(self) -> None:
         self.last = 0
+        self.text = 0
         self._entries: dict[int, Entry] = {}
         self._numbers: dict[Identity, int] = {}
         #: Time and number of each, sorted.
@@ -38,6 +42,7 @@ class Shelf:
             return None
         number = self.last = self._numbers[identity] = entry.stored_id
         self._entries[number] = entry
+        self.text += len(entry.text)
         insort(self._calendar, (entry.time, number))
         return number
 
@@ -49,18 +54,22 @@ class Shelf:
         """Note what became of a message of ours."""
         self._entries[number] = replace(self._entries[number], state=state, reason=reason)
 
-    def drop(self, cut_off: datetime, excess: int, spared: Collection[int]) -> None:
-        """Drop what is from before that time, and at least `excess` of the oldest, but for some."""
+    def drop(self, cut_off: datetime, excess: int, max_text: int, spared: Collection[int]) -> None:
+        """Drop what is from before that time, and at least `excess` of the oldest, but for some.
+
+        There may be `max_text` characters.
+        """
         kept: list[tuple[datetime, int]] = []
         looked_at = 0
         for time, number in self._calendar:
-            if time >= cut_off and looked_at - len(kept) >= excess:
+            is_enough = looked_at - len(kept) >= excess and self.text <= max_text
+            if time >= cut_off and is_enough:
                 break
             looked_at += 1
             if number in spared:
                 kept.append((time, number))
             else:
-                del self._numbers[_identity(self._entries.pop(number))]
+                self._drop(number)
         self._calendar[:looked_at] = kept
 
     def newest(self, before: datetime | None) -> Iterator[Entry]:
@@ -78,6 +87,11 @@ class Shelf:
         """The next messages behind this time and number."""
         start = bisect_right(self._calendar, after)
         return [self._entries[number] for _, number in self._calendar[start : start + count]]
+
+    def _drop(self, number: int) -> None:
+        entry = self._entries.pop(number)
+        self.text -= len(entry.text)
+        del self._numbers[_identity(entry)]
 
 
 def _identity(entry: Entry) -> Identity:

@@ -7,9 +7,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.history import Bounds, StoreError
-from p2pchat.store import memory
+from p2pchat.store import memory, notebook
 from p2pchat.store.memory import SLICE, MemoryHistory
-from tests.store.cases import ALICE, START, at, received, texts
+from tests.store.cases import ALICE, BOB, START, at, received, texts
 
 
 class MemoryTests(SynchronousTestCase):
@@ -49,6 +49,19 @@ class MemoryTests(SynchronousTestCase):
         )
         found = self.successResultOf(self.history.search("word", 9))
         self.assertEqual(texts([one.entry for one in found]), ["word 2", "word old"])
+
+    def test_no_more_text_is_kept_than_has_room_but_for_the_outbox(self) -> None:
+        self.patch(notebook, "MAX_TEXT", 10)
+        self.successResultOf(self.history.queue(BOB, "waits", "w" * 90, at(0)))
+        messages = [received(number, f"{number}" * 3) for number in range(1, 10)]
+        self.successResultOf(self.history.receive(messages))
+        self.assertEqual(self.kept(), ["w" * 90, "777", "888", "999"])
+        self.successResultOf(self.history.settled("waits", "delivered"))
+        self.successResultOf(self.history.receive([received(10, "10")]))
+        self.assertEqual(self.kept(), ["888", "999", "10"])
+
+    def kept(self) -> list[str]:
+        return texts(self.successResultOf(self.history.entries(None, 99)))
 
     def test_closing_ends_what_is_searched(self) -> None:
         self.store(SLICE)
