@@ -8,7 +8,8 @@ start.
 
 from collections.abc import Iterable
 
-#: How long a message is waited for, in seconds: longer than the longest pause of its sender.
+#: How long a message is waited for since it came last, in seconds: longer than the longest pause of
+#: its sender, who has given it up then.
 PATIENCE = 400.0
 
 #: How many messages are waited for at the most, those that came first.
@@ -19,61 +20,59 @@ class Owed:
     """The messages that one link owes, by their msg_id, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}  # of all that are not stored
-        self._missing: dict[str, None] = {}  # those of them that did not come again, in order
-        self._next = 0
-        self._until = 0.0
+        self._owed: dict[str, None] = {}  # all that are not stored
+        #: Those of them that are still to come in their turn, in order, and when each came last.
+        self._missing: dict[str, float] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._numbers)
+        return bool(self._owed)
 
     def takes(self, msg_id: str, now: float) -> bool:
         """Tell whether a message may be stored now: nothing that came before it is missing.
 
         If it may not, it is owed too.
         """
-        if self._numbers and now >= self._until:
-            self._forget()  # its sender has given it up
-        if not self._numbers:
+        self._forget_first(now)
+        if not self._owed:
             return True
-        if msg_id in self._numbers:
-            return self._comes_again(msg_id)
+        if msg_id in self._owed:
+            return self._comes_again(msg_id, now)
         self._add(msg_id)
         if not self._missing:
             return True  # it is stored behind those that came again
-        if msg_id in self._numbers:
-            self._missing[msg_id] = None
+        if msg_id in self._owed:
+            self._missing[msg_id] = now
         return False
 
-    def stored(self, msg_ids: Iterable[str], now: float) -> None:
-        """Note that messages are there; others than those owed tell nothing of these."""
+    def stored(self, msg_ids: Iterable[str]) -> None:
+        """Note that messages are there."""
         for msg_id in msg_ids:
-            if self._numbers.pop(msg_id, None) is not None:
-                self._missing.pop(msg_id, None)
-                self._until = now + PATIENCE
+            self._owed.pop(msg_id, None)
+            self._missing.pop(msg_id, None)
 
     def failed(self, msg_ids: Iterable[str], now: float) -> None:
         """Note that messages could not be stored."""
         for msg_id in msg_ids:
             self._add(msg_id)
-            if msg_id in self._numbers:
-                self._missing[msg_id] = None
-        self._missing = dict.fromkeys(sorted(self._missing, key=self._numbers.__getitem__))
-        self._until = now + PATIENCE
+            if msg_id in self._owed:
+                self._missing[msg_id] = now
+        self._missing = {one: self._missing[one] for one in self._owed if one in self._missing}
 
-    def _comes_again(self, msg_id: str) -> bool:
+    def _comes_again(self, msg_id: str, now: float) -> bool:
         if msg_id not in self._missing:
             return True  # the one before is being stored
         if msg_id != next(iter(self._missing)):
+            self._missing[msg_id] = now
             return False
         del self._missing[msg_id]
         return True
 
     def _add(self, msg_id: str) -> None:
-        if msg_id not in self._numbers and len(self._numbers) < MAX_OWED:
-            self._numbers[msg_id] = self._next
-            self._next += 1
+        if len(self._owed) < MAX_OWED:
+            self._owed.setdefault(msg_id)
 
-    def _forget(self) -> None:
-        self._numbers.clear()
-        self._missing.clear()
+    def _forget_first(self, now: float) -> None:
+        """Wait no more for the first ones, if they did not come for so long."""
+        while self._missing and now >= next(iter(self._missing.values())) + PATIENCE:
+            first = next(iter(self._missing))
+            del self._missing[first], self._owed[first]

@@ -122,7 +122,7 @@ class Receiving:
         wants_ack = _wanting_ack(spoken)
         owed = self._owed.get(link)
         if owed is not None:
-            owed.stored(wants_ack, self._clock.seconds())
+            owed.stored(wants_ack)
             if not owed:
                 del self._owed[link]
         if wants_ack:

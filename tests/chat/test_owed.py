@@ -22,10 +22,10 @@ class OwedTests(SynchronousTestCase):
         self.assertEqual(self.taken("c"), "")
         self.assertEqual(self.taken("ba"), "a")
         self.assertEqual(self.taken("cb"), "b")
-        self.owed.stored("ab", 0.0)
+        self.owed.stored("ab")
         self.assertEqual(self.taken("dc"), "c")
         self.assertEqual(self.taken("de"), "de")
-        self.owed.stored("cde", 0.0)
+        self.owed.stored("cde")
         self.assertFalse(self.owed)
         self.assertEqual(self.taken("f"), "f")
 
@@ -51,23 +51,31 @@ class OwedTests(SynchronousTestCase):
         self.owed.failed("ab", 0.0)
         self.assertEqual(self.taken("c", PATIENCE - 1), "")
         self.assertEqual(self.taken("c", PATIENCE), "c")
+        self.owed.stored("c")
         self.assertFalse(self.owed)
 
     def test_nor_if_something_else_is_stored_all_the_time(self) -> None:
         """Publications are, which nobody waits for."""
         self.owed.failed("a", 0.0)
         for now in (0.3 * PATIENCE, 0.6 * PATIENCE, 0.9 * PATIENCE):
-            self.owed.stored("", now)
-            self.owed.stored("x", now)
+            self.owed.stored("")
             self.assertEqual(self.taken("b", now), "")
         self.assertEqual(self.taken("b", PATIENCE), "b")
+
+    def test_the_others_are_waited_for_all_the_same(self) -> None:
+        """Its sender took back the first one: what is behind it stays in its order."""
+        self.owed.failed("abcd", 0.0)
+        self.assertEqual(self.taken("bcd", 0.5 * PATIENCE), "")
+        self.assertEqual(self.taken("edcb", PATIENCE), "b")
+        self.assertEqual(self.taken("edc", 1.4 * PATIENCE), "c")
+        self.assertEqual(self.taken("ede", 1.4 * PATIENCE), "de")
 
     def test_debts_are_bounded(self) -> None:
         self.owed.failed(map(str, range(MAX_OWED + 10)), 0.0)
         for number in range(MAX_OWED):
             self.assertTrue(self.owed.takes(str(number), 0.0))
         self.assertEqual(self.taken("abc"), "abc")
-        self.owed.stored(map(str, range(MAX_OWED)), 0.0)
+        self.owed.stored(map(str, range(MAX_OWED)))
         self.assertFalse(self.owed)
 
     @given(st.data())
@@ -84,7 +92,10 @@ class OwedTests(SynchronousTestCase):
             left = [msg_id for msg_id in wanted if msg_id not in stored]
             tried = [msg_id for msg_id in left if self.owed.takes(msg_id, 0.0)]
             fails = rounds < 5 and data.draw(st.booleans())
-            (self.owed.failed if fails else self.owed.stored)(tried, 0.0)
-            stored += [] if fails else tried
+            if fails:
+                self.owed.failed(tried, 0.0)
+            else:
+                self.owed.stored(tried)
+                stored += tried
             assert rounds < 50
         self.assertEqual(stored, wanted)
