@@ -94,6 +94,8 @@ def _take_tail(journal: Journal, wreck: Wreck, number: int) -> tuple[int, int]:
 
 def _take(journal: Journal, messages: Sequence[Named], waiting: Mapping[int, int]) -> int:
     """Take messages over, those in the outbox or that ought to be into the outbox."""
+    # damage can give one the number of another
+    messages = list({named.row.id: named for named in messages}.values())
     cut_off = journal.cut_off()
     due = {named.row.id for named in messages if _waits(named, journal.me, waiting)}
     rows = journal.register.take_over(

@@ -207,6 +207,25 @@ class UnreadableTests(SalvageCase):
             self.assertLessEqual(entries.items(), self.entries.items())
             self.killed(files)
 
+    def test_a_number_that_another_message_has(self) -> None:
+        """One of the two is lost, be it taken over at once or later, and no other."""
+        ids = {entry.msg_id for entry in self.entries.values()}
+        self.database.close()
+        files = self.files()
+        files.pop("history.db-closed", None)
+        leaves = self.leaves_of("message", bytearray(files["history.db"]))
+        for page in (leaves[3], self.last_page_of("message")):
+            data = bytearray(files["history.db"])
+            first, second = self.numbers_on(page, data)
+            data[first : first + 2] = data[second : second + 2]
+            self.killed({**files, "history.db": bytes(data)})
+            self.database.suspect("it is to be replaced in any case")
+            self.transactions.open()
+            self.keep_up()
+            entries = self.all()
+            self.assertEqual(len(entries), len(ids) - 1)
+            self.assertEqual(len({entry.msg_id for entry in entries.values()} & ids), len(ids) - 1)
+
     def test_pages_in_the_place_of_earlier_ones(self) -> None:
         self.database.close()
         files = self.files()
@@ -297,6 +316,14 @@ class UnreadableTests(SalvageCase):
         places = range(start + 12, start + 12 + 2 * count, 2)
         cells = [start + int.from_bytes(data[at : at + 2], "big") for at in places]
         return [int.from_bytes(data[at : at + 4], "big") - 1 for at in cells]
+
+    def numbers_on(self, page: int, data: bytes) -> list[int]:
+        """Return where the numbers of the last two messages on a leaf are."""
+        start = page * 4096
+        end = start + 8 + 2 * int.from_bytes(data[start + 3 : start + 5], "big")
+        cells = [start + int.from_bytes(data[at : at + 2], "big") for at in (end - 4, end - 2)]
+        # the length of a message like these has one byte, its number two
+        return [cell + 1 for cell in cells]
 
     def first_page_of(self, table: str) -> int:
         with closing(sqlite3.connect(self.path)) as db:
