@@ -4,7 +4,7 @@ A node talks from the moment it listens, and its history may take seconds to ope
 it meanwhile is neither lost nor refused.
 """
 
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -35,7 +35,8 @@ class Opening:
         self.is_open = False
         self._given_up = False
         self._trouble = ""
-        self._waiting: deque[_Waiter] = deque()
+        #: In order; who goes may stand anywhere, and there may be thousands.
+        self._waiting: OrderedDict[_Waiter, None] = OrderedDict()
         self._count = 0
         self._text = 0
 
@@ -54,7 +55,7 @@ class Opening:
         if self._count + count > MAX_WAITING or self._text + text > MAX_WAITING_TEXT:
             return fail(QueueFullError(f"{self._count} messages wait for the history to open"))
         waiter = _Waiter(count, text, impatient, Deferred(lambda _: self._forget(waiter)))
-        self._waiting.append(waiter)
+        self._waiting[waiter] = None
         self._count += count
         self._text += text
         return waiter.fires
@@ -62,9 +63,10 @@ class Opening:
     def failed(self, trouble: str) -> None:
         """Turn the impatient away, until it is open: it could not be opened, but may be later."""
         self._trouble = trouble
-        while waiter := next((one for one in self._waiting if one.impatient), None):
-            self._forget(waiter)
-            waiter.fires.errback(StoreError(trouble))
+        for waiter in [one for one in self._waiting if one.impatient]:
+            if waiter in self._waiting:  # whoever was told before may have had it cancelled
+                self._forget(waiter)
+                waiter.fires.errback(StoreError(trouble))
 
     def open(self) -> None:
         """Let in all that waits, in order, and then whoever comes."""
@@ -81,12 +83,12 @@ class Opening:
             self._next().errback(_never())
 
     def _next(self) -> "Deferred[None]":
-        waiter = self._waiting[0]
+        waiter = next(iter(self._waiting))
         self._forget(waiter)
         return waiter.fires
 
     def _forget(self, waiter: _Waiter) -> None:
-        self._waiting.remove(waiter)
+        del self._waiting[waiter]
         self._count -= waiter.count
         self._text -= waiter.text
 

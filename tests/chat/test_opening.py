@@ -1,11 +1,25 @@
 """Who waits for the history to open, and in which order and number it is let in."""
 
+from typing import Any, cast
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.chat.opening import MAX_WAITING, MAX_WAITING_TEXT, Opening
 from p2pchat.errors import QueueFullError
 from p2pchat.history import StoreError
+
+
+class Mood:
+    """Whether somebody is impatient, and how often that was asked."""
+
+    def __init__(self, impatient: bool) -> None:
+        self.asked = 0
+        self._impatient = impatient
+
+    def __bool__(self) -> bool:
+        self.asked += 1
+        return self._impatient
 
 
 class Doors(SynchronousTestCase):
@@ -46,6 +60,23 @@ class Doors(SynchronousTestCase):
         self.opening.open()
         self.successResultOf(self.opening.wait(impatient=True))
         self.assertEqual(self.let_in, ["1"])
+
+    def test_among_many_nobody_is_asked_again_and_again(self) -> None:
+        """With each of the impatient all who came before were looked through."""
+        moods = [Mood(number % 2 == 0) for number in range(100)]
+        turned_away: list[Any] = []
+        for mood in moods:
+            waiting = self.opening.wait(impatient=cast(bool, mood))
+            waiting.addErrback(turned_away.append)
+        self.opening.failed("disk full")
+        self.assertEqual(len(turned_away), 50)
+        self.assertLess(max(mood.asked for mood in moods), 5)
+
+    def test_who_is_turned_away_may_call_another_one_off(self) -> None:
+        first, second = (self.opening.wait(impatient=True) for _ in range(2))
+        first.addErrback(lambda failure: second.cancel())
+        self.opening.failed("disk full")
+        self.failureResultOf(second, CancelledError)
 
     def test_once_open_it_stays_open(self) -> None:
         self.opening.open()
