@@ -32,6 +32,10 @@ MAX_TAIL = 100_000
 STEP, SHARE = 64, 1 << 16
 MAX_STEP = 1_000
 
+#: How many numbers are tried at the start, where that is all that is left to find what waits: it
+#: takes ten seconds.
+MAX_TRIES = 1_000_000
+
 
 class Wreck:
     """The damaged database at `path`; close() when done."""
@@ -139,10 +143,11 @@ class Wreck:
         rows: list[int] = []
         if self._read(queries.under_way, rows):
             return rows
-        # around what can't be read; what is not found by this is when all is taken over
+        # around what can't be read; what is not found by this is when all is taken over, and waits
+        # until the next start then
         found: dict[int, bool] = {}
         number, tries = self.last + 1, 0
-        while number > 1 and tries < MAX_TAIL:
+        while number > 1 and tries < MAX_TRIES:
             part: list[tuple[int, bool]] = []
             if self._read(partial(queries.stages_before, number=number), part):
                 number = 0
