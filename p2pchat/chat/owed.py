@@ -24,8 +24,8 @@ class Owed:
         #: Those of them that are still to come in their turn, in order, and when each came last.
         self._missing: dict[str, float] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._owed)
+    def __len__(self) -> int:
+        return len(self._owed)
 
     def takes(self, msg_id: str, now: float) -> bool:
         """Tell whether a message may be stored now: nothing that came before it is missing.

@@ -177,7 +177,7 @@ class DeployedTests(SabotageCase):
         return run_plan(plan_of(*ordered), tamper=tamper)
 
     def test_publication_to_the_program_that_dies_of_it(self) -> None:
-        self.patch(ChatProtocol, "_learn_from", lambda *_: None)
+        self.patch(ChatProtocol, "_learn_from", lambda link, _: link._outbound.learn())
         self.assertIn("deployed_programs_live", self.talk_to("float-timed"))
 
     def test_line_that_the_rules_do_not_allow(self) -> None:

@@ -176,7 +176,7 @@ BOUNDS = (
     ),
     Bound(
         "messages that a link owes",
-        lambda n: _largest(len(owed._numbers) for owed in _receiving(n)._owed.values()),
+        lambda n: _largest(map(len, _receiving(n)._owed.values())),
         lambda n: MAX_OWED,
     ),
     Bound(
