@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from p2pchat.history import Entry, StoreError
 from p2pchat.identity import Address
-from p2pchat.store import check
+from p2pchat.store import check, wreck
 from tests.store.cases import BOB, EVE, StoreCase, at, received, uuid
 
 WORDS = ("um", "dois", "três", "quatro")
@@ -32,6 +32,8 @@ class DamageCase(StoreCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # where no number can be read so many are tried
+        self.patch(wreck, "MAX_TAIL", 2 * SIZE)
         self.random = Random(1)
         for number in range(SIZE):
             sender = BOB if number % 3 else EVE
