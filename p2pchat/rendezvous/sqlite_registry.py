@@ -71,6 +71,9 @@ class SqliteRegistry:
         self._whole = False
         # What the file had at the start is not known yet: nothing may be written over it.
         self._unread = True
+        # Who has gone until then, and must not come back with it: as many as it can have.
+        self._gone: set[Key] = set()
+        self._max_gone = max_entries
         self._timer: IDelayedCall | None = None
         self._writing: Deferred[None] | None = None
         self._is_open = False
@@ -123,10 +126,11 @@ class SqliteRegistry:
         return await self._memory.census()
 
     async def _take_in(self) -> None:
-        """Take over what is in the file, but for what has been registered anew; FileError."""
+        """Take over what is in the file, but for what has changed meanwhile; FileError."""
         kept = await self._read()
+        newer = self._memory.snapshot().keys() | self._gone
         self._unread = False
-        newer = self._memory.snapshot()
+        self._gone = set()
         self._restore([one for one in kept if one[0] not in newer] if newer else kept)
 
     async def _read(self) -> list[Kept]:
@@ -155,6 +159,8 @@ class SqliteRegistry:
         # what has expired is found by any request, but gives no reason to write
         if not self._whole:
             self._changes[key] = term
+        if self._unread and term is None and len(self._gone) < self._max_gone:
+            self._gone.add(key)
 
     def _write_later(self, delay: float) -> None:
         if self._is_open and self._timer is None and self._writing is None:

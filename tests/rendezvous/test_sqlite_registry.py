@@ -155,3 +155,19 @@ class BusyTests(SqliteCase):
         self.assertEqual(self.notices[-1][0], "info")
         self.restart()
         self.assertEqual({name for name, _ in self.found()}, {"ana", "bob", "eve"})
+
+    def test_who_left_before_the_file_was_read_does_not_come_back_with_it(self):
+        self.register(ANA, BOB, Register("CIC", "eve", 4002, 7200))
+        self.close()
+        with closing(sqlite3.connect(self.path)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            self.registry = self.open()
+            self.register(BOB, Register("CIC", "eve", 4002, 1))
+            result_of(self.registry.unregister("10.0.0.1", "CIC", "bob", 4001))
+            self.pass_time(1)
+            self.assertEqual(self.found(), [])
+            other.rollback()
+        self.pass_time(RETRY_TIME)
+        self.assertEqual([name for name, _ in self.found()], ["ana"])
+        self.restart()
+        self.assertEqual([name for name, _ in self.found()], ["ana"])
