@@ -68,6 +68,8 @@ class Presence:
         self._answered_at: float | None = None
         self._seen_from: str | None = None
         self._farewell_due = False
+        # Whether that was since the round began: how it ends tells nothing of the new server.
+        self._replaced = False
         self.registered = False
         self.peers = 0
 
@@ -91,6 +93,7 @@ class Presence:
     def server_replaced(self) -> None:
         """Another server runs at this address from now on: it knows nothing of us."""
         self.registered = False
+        self._replaced = True
         self._client.start_afresh()
         self._rounds.rest(0.0)
         self._rounds.hurry(0.0)
@@ -108,12 +111,13 @@ class Presence:
         return leaving.addErrback(_forgive)
 
     async def _round(self) -> float:
+        self._replaced = False
         try:
             await self._visit()
         except BudgetSpentError as error:
             return error.wait
         except RendezvousError as error:
-            return self._unwell(error)
+            return 0.0 if self._replaced else self._unwell(error)
         return self._well()
 
     async def _visit(self) -> None:

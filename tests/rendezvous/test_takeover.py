@@ -111,6 +111,18 @@ class TakeOverTests(SynchronousTestCase):
         self.assertTrue(self.nodes["ana"].info().registered)
         self.assertEqual([level for level, _ in self.heard["ana"].notices], ["warning", "info"])
 
+    def test_what_the_old_server_leaves_unanswered_is_no_reason_to_shun_the_new_one(self):
+        old = ScriptedServer(self.network.clock, ScriptedServer.SILENCE)
+        port = self.network.reactor("127.0.0.1").listenTCP(8080, old)
+        self.start("ana")
+        port.stopListening()
+        self.network.settle(3)
+        self.assertEqual(self.serving(), ["ana"])
+        for connection in list(old.open):
+            connection.transport.loseConnection()
+        self.network.settle(1)
+        self.assertTrue(self.nodes["ana"].info().registered)
+
     def test_what_was_asked_of_the_old_server_does_not_count_with_the_new_one(self):
         old = ScriptedServer(self.network.clock, granted(), listing(entry("ana")))
         port = self.network.reactor("127.0.0.1").listenTCP(8080, old)
