@@ -20,6 +20,7 @@ from p2pchat.rendezvous.redis_place import parse_redis_place
 from p2pchat.rendezvous.redis_registry import RedisRegistry
 from p2pchat.rendezvous.registry import MemoryRegistry, Registry
 from p2pchat.rendezvous.sqlite_registry import SqliteRegistry
+from p2pchat.rendezvous.steady import Steady
 
 #: How many registrations a service keeps, in all and of one IP.
 MAX_ENTRIES = 200_000
@@ -57,7 +58,7 @@ def make_backend(
     """
     bounds = _Bounds(max_entries=max_entries, max_per_ip=max_per_ip)
     if location == "memory":
-        registry: Registry = MemoryRegistry(_Steady(reactor.seconds), **bounds)
+        registry: Registry = MemoryRegistry(Steady(reactor.seconds), **bounds)
         return Backend(registry, make_limiter(reactor.seconds, limits))
     if location.startswith("sqlite:"):
         path = _database(location.removeprefix("sqlite:"))
@@ -90,7 +91,7 @@ def _sqlite(
         reactor,
         ThreadPool(minthreads=0, maxthreads=1, name="registry"),
         path,
-        seconds=_Steady(reactor.seconds),
+        seconds=Steady(reactor.seconds),
         wall_clock=wall_clock,
         notify=notify,
         **bounds,
@@ -107,23 +108,3 @@ def _redis_limiter(reactor: Any, client: RedisClient, limits: ServerLimits) -> R
         block_time=limits.block_time,
         max_sources=limits.max_sources,
     )
-
-
-class _Steady:
-    """A clock that never goes back: when `seconds` does, it goes on from where it was last seen.
-
-    Most reactors go by the wall clock, and nothing may stay registered for longer because that was
-    set back.
-    """
-
-    def __init__(self, seconds: Callable[[], float]) -> None:
-        self._seconds = seconds
-        self._last = seconds()
-        self._ahead = 0.0
-
-    def __call__(self) -> float:
-        now = self._seconds()
-        if now < self._last:
-            self._ahead += self._last - now
-        self._last = now
-        return now + self._ahead

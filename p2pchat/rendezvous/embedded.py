@@ -17,6 +17,7 @@ from p2pchat.identity import Address, is_ip_literal, is_loopback
 from p2pchat.rendezvous.reactor import NetworkReactor
 from p2pchat.rendezvous.registry import MemoryRegistry
 from p2pchat.rendezvous.server import RendezvousFactory
+from p2pchat.rendezvous.steady import Steady
 
 #: Seconds between two attempts to get the port, before jitter.
 RETRY_TIME = 2.0
@@ -95,7 +96,7 @@ class EmbeddedServer(Service):
         return True
 
     def _listen(self) -> bool:
-        factory = RendezvousFactory(self._reactor, MemoryRegistry(self._reactor.seconds))
+        factory = RendezvousFactory(self._reactor, MemoryRegistry(Steady(self._reactor.seconds)))
         try:
             self._port = self._reactor.listenTCP(
                 self._server.port, factory, interface=self._interface

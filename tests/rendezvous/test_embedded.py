@@ -137,3 +137,21 @@ class ElectionTests(SynchronousTestCase):
             self.network.settle()
             self.assertIn(b"OK", client.received)
             node.stopService()
+
+    def test_a_clock_that_is_set_back_prolongs_nothing(self):
+        back = 0.0
+        self.reactor.seconds = lambda: self.network.clock.seconds() - back
+
+        def answer(line):
+            client = connect(self.reactor, "127.0.0.1", 8080, line)
+            self.network.settle()
+            return client.received
+
+        node = self.node()
+        node.startService()
+        answer(b'{"type":"REGISTER","name":"a","namespace":"b","port":1,"ttl":10}\n')
+        back = 3600.0
+        self.assertIn(b'"a"', answer(b'{"type":"DISCOVER"}\n'))
+        self.network.settle(11)
+        self.assertIn(b"peer_not_registered", answer(b'{"type":"DISCOVER"}\n'))
+        node.stopService()
