@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from p2pchat.api import NodeApi
 from p2pchat.history import OutboxEntry
-from p2pchat.identity import PeerId, name_of, namespace_of
+from p2pchat.identity import PeerId, is_peer_id, name_of, namespace_of
 from p2pchat.text import visible
 from p2pchat.ui.actions import LOG_LEVELS
 from p2pchat.ui.catalogue import COMMANDS
@@ -105,7 +105,8 @@ def _peers(part: str, api: NodeApi, recollection: Recollection) -> Iterator[tupl
     for peer_id in (*peers, *old):
         name = name_of(peer_id)
         short = uses[name] == 1 and "@" not in name + part
-        if _begins(peer_id, part):  # a note for each of thousands would take a while
+        # a note for each of thousands would take a while; a relayed name may be any text
+        if _begins(peer_id, part) and is_peer_id(peer_id):
             state = peers.get(peer_id) or f"last contact {date_of(old[peer_id].last_contact, UTC)}"
             yield (name if short else peer_id), f"{shown(peer_id)} {state}"
 

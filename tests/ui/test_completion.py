@@ -9,7 +9,7 @@ from p2pchat.ui.catalogue import COMMANDS
 from p2pchat.ui.completion import MAX_CANDIDATES, Candidate, candidates
 from p2pchat.ui.recollection import Recollection
 from p2pchat.ui.words import split_word
-from tests.ui.fakes import NOON, FakeNode
+from tests.ui.fakes import NOON, FakeNode, received
 
 
 class CompletionTests(SynchronousTestCase):
@@ -75,6 +75,13 @@ class CompletionTests(SynchronousTestCase):
         self.assertEqual(self.texts("/msg bob@o"), ["bob@OLD "])
         found = candidates("/msg carl", self.node, self.recollection)
         self.assertEqual(found, [Candidate("carl ", 4, "carl@OLD last contact 2025-03-01")])
+
+    def test_who_was_relayed_under_a_name_that_nobody_can_have_is_not_offered(self) -> None:
+        for number, name in enumerate(["ev\u202ee@CIC", "ev\x1b[2J@CIC", "eva", "", "eve@CIC"]):
+            self.node.history.keep(received(f"r{number}", sender=PeerId(name), relayed=True))
+        self.remember()
+        self.assertEqual(self.texts("/msg ev"), ["eve "])
+        self.assertNotIn('"" ', self.texts("/history "))
 
     def test_very_many_are_not_all_offered(self) -> None:
         self.remember(*(f"peer{number}@CIC" for number in range(300)))
