@@ -22,17 +22,21 @@ class Backlog(Generic[Item]):
         self._closed = False
         self._changed = Condition()
 
-    def put(self, item: Item, size: int) -> None:
-        """Add an item of size bytes, or count it as lost; after `close` it is ignored."""
+    def put(self, item: Item, size: int) -> bool:
+        """Add an item of size bytes, or count it as lost; after `close` it is ignored.
+
+        Tell whether it was added.
+        """
         with self._changed:
             if self._closed:
-                return
+                return False
+            self._changed.notify()
             if self._lost or self._size + size > self._limit:
                 self._lost += 1
-            else:
-                self._items.append((item, size))
-                self._size += size
-            self._changed.notify()
+                return False
+            self._items.append((item, size))
+            self._size += size
+            return True
 
     def take(self, size: int) -> tuple[list[Item], int]:
         """Take the oldest items, up to size bytes but at least one if there is one.

@@ -77,10 +77,11 @@ class Prompt:
         self._listener = listener
         Thread(target=self._main, name="prompt", daemon=True).start()
 
-    def print(self, line: Line) -> None:
-        """Print a line above the prompt soon."""
-        self._backlog.put(line, len(plain(line)) + 1)
+    def print(self, line: Line) -> bool:
+        """Print a line above the prompt soon; tell whether that will be."""
+        kept = self._backlog.put(line, len(plain(line)) + 1)
         self._post(self._changed.set)
+        return kept
 
     def show(self, scene: Scene) -> None:
         """Draw this around the line being typed from now on."""

@@ -14,24 +14,32 @@ class Reading:
     """Notes in the history what was read at this console.
 
     The history knows only up to where all is read. So nothing counts as read while there may be
-    older messages that this console has not shown: those that came before it was started, until
-    `/unread` lists them.
+    older messages that this console has not shown: those that came before it was started, and those
+    that it dropped, until `/unread` lists them.
     """
 
     _log = Logger()
 
     def __init__(self, api: NodeApi) -> None:
         self._api = api
+        # since one was dropped
         self._shown = 0
+        self._dropped = 0
         self._last = 0
         self._read = 0
         self._all_shown = False
 
-    def event_shown(self, event: Event) -> None:
-        """Take note of an event on the screen."""
-        if isinstance(event, MessageReceived) and event.stored_id:
+    def event_shown(self, event: Event, *, kept: bool = True) -> None:
+        """Take note of an event on the screen, or of one that was not kept until it could be."""
+        if not isinstance(event, MessageReceived) or not event.stored_id:
+            return
+        if kept:
             self._shown += 1
             self._last = max(self._last, event.stored_id)
+        else:
+            self._shown = 0
+            self._dropped += 1
+            self._all_shown = False
 
     def line_entered(self, text: str) -> None:
         """Take note that somebody is there, who has seen what was shown before."""
@@ -42,7 +50,9 @@ class Reading:
     async def _mark(self, last: int) -> None:
         try:
             if not self._all_shown:
-                self._all_shown = (await self._api.history.unread(0)).total <= self._shown
+                dropped = self._dropped
+                total = (await self._api.history.unread(0)).total
+                self._all_shown = total <= self._shown and dropped == self._dropped
             if self._all_shown:
                 await self._api.history.read(last)
                 self._read = max(self._read, last)

@@ -136,10 +136,9 @@ class LineOutput:
     def start(self) -> None:
         self.thread.start()
 
-    def write(self, data: bytes) -> None:
-        """Write data soon; never blocks."""
-        if data:
-            self._backlog.put(data, len(data))
+    def write(self, data: bytes) -> bool:
+        """Write data soon, and tell whether that will be; never blocks."""
+        return not data or self._backlog.put(data, len(data))
 
     def close(self, timeout: float) -> "Deferred[None]":
         """Write nothing new; fires when all is written, or after timeout seconds."""

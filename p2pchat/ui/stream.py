@@ -97,9 +97,9 @@ class StreamConsole(Service):
         return self._output.close(FLUSH_TIMEOUT)
 
     def show_event(self, event: Event) -> None:
+        kept = self._output.write(self._form.event(event))
         if self._reading:
-            self._reading.event_shown(event)
-        self._output.write(self._form.event(event))
+            self._reading.event_shown(event, kept=kept)
 
     def show_reply(self, typed: str, reply: Reply) -> None:
         self._output.write(self._form.reply(reply, self._now()))

@@ -49,7 +49,7 @@ class PromptLike(Protocol):
     """What the console needs of a prompt; `Prompt` describes each."""
 
     def start(self, listener: PromptListener) -> None: ...
-    def print(self, line: Line) -> None: ...
+    def print(self, line: Line) -> bool: ...
     def show(self, scene: Scene) -> None: ...
     def close(self) -> None: ...
     def restore(self) -> None: ...
@@ -106,6 +106,7 @@ class TtyConsole(Service):
         return closed.addCallback(lambda _: self._prompt.restore())
 
     def show_event(self, event: Event) -> None:
+        kept = True
         match event:
             case DeliveryChanged():
                 self._move_on(event, event.msg_id, event.state, event.reason)
@@ -114,10 +115,10 @@ class TtyConsole(Service):
             case _:
                 if self._tally.count(event) and self._absence.begins_unread(self._now()):
                     self._prompt.print(rule("unread from here on"))
-                self._print_event(event)
+                kept = self._print_event(event)
         if isinstance(event, PeerDown):
             self._under_way.set_aside(event.peer_id)
-        self._reading.event_shown(event)
+        self._reading.event_shown(event, kept=kept)
         self._show_scene()
         if isinstance(event, HistoryOpened):  # what waits is taken up behind this event
             self._reactor.callFromThread(self._show_scene)
@@ -211,12 +212,12 @@ class TtyConsole(Service):
         if not self._under_way.move_on(event.time, key, state, note):
             self._print_event(event)
 
-    def _print_event(self, event: Event) -> None:
-        for line in event_lines(event):
-            self._print(line, event.time)
+    def _print_event(self, event: Event) -> bool:
+        kept = [self._print(line, event.time) for line in event_lines(event)]
+        return all(kept)
 
-    def _print(self, line: Line, time: datetime) -> None:
-        self._prompt.print(stamped(line, time, self._zone))
+    def _print(self, line: Line, time: datetime) -> bool:
+        return self._prompt.print(stamped(line, time, self._zone))
 
     def _show_scene(self) -> None:
         self._under_way.tidy(self._now())

@@ -25,7 +25,7 @@ class UnderWay:
     it ends again, with the time of that.
     """
 
-    def __init__(self, print_line: Callable[[Line], None], zone: tzinfo | None) -> None:
+    def __init__(self, print_line: Callable[[Line], object], zone: tzinfo | None) -> None:
         self._print_line = print_line
         self._zone = zone
         self._outgoing = Outgoing(_MAX_OUTGOING)

@@ -46,6 +46,33 @@ class ReadingTests(SynchronousTestCase):
         self.reading.line_entered("hi")
         self.assertEqual(self.history.read_up_to, [2, 3])
 
+    def test_nothing_is_read_behind_what_was_dropped(self) -> None:
+        self.show("b1")
+        self.reading.line_entered("hi")
+        self.show("b2")
+        [dropped] = self.history.keep(received("b3"))
+        self.reading.event_shown(message("hello", stored_id=dropped), kept=False)
+        self.show("b4")
+        self.reading.line_entered("hi")
+        self.assertEqual(self.history.read_up_to, [1])
+        self.history.read(4)  # as /unread does
+        self.show("b5")
+        self.reading.line_entered("hi")
+        self.assertEqual(self.history.read_up_to, [1, 4, 5])
+
+    def test_what_is_dropped_while_it_is_asked_stays_unread(self) -> None:
+        asked: Deferred[Unread] = Deferred()
+        unread, self.history.unread = self.history.unread, lambda count: asked
+        self.show("b1")
+        self.reading.line_entered("")
+        [dropped] = self.history.keep(received("b2"))
+        self.reading.event_shown(message("hello", stored_id=dropped), kept=False)
+        self.history.unread = unread
+        asked.callback(Unread(0, []))  # another console has just listed the first one
+        self.show("b3")
+        self.reading.line_entered("")
+        self.assertEqual(self.history.read_up_to, [])
+
     def test_what_comes_while_it_is_asked_stays_unread(self) -> None:
         asked: Deferred[Unread] = Deferred()
         self.history.unread = lambda count: asked

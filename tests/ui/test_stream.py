@@ -3,13 +3,16 @@
 import contextlib
 import json
 import os
+from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.events import DeliveryChanged, Notice
+from p2pchat.ui import stream
 from p2pchat.ui.json_lines import JsonFormat
 from p2pchat.ui.lines import LINE_LIMIT
+from p2pchat.ui.stdio import LineOutput
 from p2pchat.ui.stream import StreamConsole
 from tests.ui.fakes import NOON, PATIENCE, FakeNode, ThreadedClock, make_folder, noon, received
 from tests.ui.test_views import message
@@ -160,6 +163,10 @@ class StreamTests(SynchronousTestCase):
 
     def test_what_people_saw_is_read_at_the_next_line(self) -> None:
         self.assertEqual(self.read_after(b"\n", reads=True), [1])
+
+    def test_what_was_dropped_because_nobody_read_the_output_is_not_read(self) -> None:
+        self.patch(stream, "LineOutput", partial(LineOutput, limit=1))
+        self.assertEqual(self.read_after(b"\n", reads=True), [])
 
     def test_what_is_shown_and_followed_by_no_line_is_not_read(self) -> None:
         self.assertEqual(self.read_after(b"", reads=True), [])

@@ -25,12 +25,15 @@ class FakePrompt:
         self.calls: list[str] = []
         self.lines: list[str] = []
         self.scene = Scene()
+        self.takes = True
 
     def start(self, listener) -> None:
         self.calls.append("start")
 
-    def print(self, line) -> None:
-        self.lines.append(plain(line))
+    def print(self, line) -> bool:
+        if self.takes:
+            self.lines.append(plain(line))
+        return self.takes
 
     def show(self, scene) -> None:
         self.scene = scene
@@ -338,6 +341,15 @@ class TtyTests(SynchronousTestCase):
         self.assertEqual(self.node.history.read_up_to, [])
         self.enter("")
         self.assertEqual(self.node.history.read_up_to, [second])
+
+    def test_what_the_terminal_did_not_take_is_not_read(self) -> None:
+        [first, second] = self.node.history.keep(received("b1"), received("b2"))
+        self.prompt.takes = False
+        self.node.report(message("a", stored_id=first))
+        self.prompt.takes = True
+        self.node.report(message("b", stored_id=second))
+        self.enter("")
+        self.assertEqual(self.node.history.read_up_to, [])
 
     def test_unread_lists_what_an_earlier_session_left(self) -> None:
         self.node.history.keep(received("b1", "old"))
