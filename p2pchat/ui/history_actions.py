@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from p2pchat.errors import RequestError
+from p2pchat.errors import QueueFullError, RequestError
 from p2pchat.history import Entry, Found, OutboxEntry, StoreError
 from p2pchat.text import visible
 from p2pchat.ui.actions import Actions, Answer, check_target, paged
@@ -111,7 +111,7 @@ async def unread(actions: Actions, rest: str) -> Answer:
     lines = _unread_lines(actions, entries, before, left)
     try:
         await kept.read(max(entry.stored_id for entry in entries))
-    except StoreError as error:  # they can be read all the same
+    except (StoreError, QueueFullError) as error:  # they can be read all the same
         lines.append(_remark(f"they stay unread: {error}"))
     return paged(lines, UnreadMessages(found.total, entries, left))
 

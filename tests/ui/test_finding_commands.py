@@ -5,6 +5,7 @@ from os import umask
 import msgspec
 from twisted.internet.defer import fail
 
+from p2pchat.errors import QueueFullError
 from p2pchat.history import Entry, StoreError
 from p2pchat.text import is_printable
 from p2pchat.ui import history_actions
@@ -81,11 +82,11 @@ class UnreadTests(HistoryCase):
 
     def test_what_cannot_be_marked_as_read_is_shown_all_the_same(self) -> None:
         self.keep("b1", "one")
-        self.patch(self.node.history, "read", lambda _: fail(StoreError("disk is full")))
-        for _ in range(2):
+        for error in (StoreError("disk is full"), QueueFullError("5000 messages wait")):
+            self.patch(self.node.history, "read", lambda _, error=error: fail(error))
             lines = self.lines("/unread")
             self.assertIn("bob@CIC: one", lines[-2])
-            self.assertEqual(lines[-1], "· they stay unread: disk is full")
+            self.assertEqual(lines[-1], f"· they stay unread: {error}")
 
     def test_the_last_ones_of_very_many(self) -> None:
         self.patch(history_actions, "UNREAD_COUNT", 2)
