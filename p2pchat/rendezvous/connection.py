@@ -28,6 +28,7 @@ from p2pchat.rendezvous.answering import Answer, Asker, answer, begin
 from p2pchat.rendezvous.deadlines import Deadlines
 from p2pchat.rendezvous.limits import Limiter, ServerLimits, Verdict
 from p2pchat.rendezvous.messages import NO_KIND
+from p2pchat.rendezvous.pieces import send_and_close
 from p2pchat.rendezvous.registry import Registry
 from p2pchat.rendezvous.tally import Tally
 
@@ -58,20 +59,21 @@ class Server(Interface):
 
 @implementer(IHalfCloseableProtocol)
 class RendezvousProtocol(Protocol):
-    """One connection of a client; with a `reply` it has only to take the rest of that."""
+    """One connection of a client; with a `reply` it has only to take the rest, from `sent` on."""
 
     transport: ITCPTransport
     log = Logger()
 
     def __init__(
-        self, server: Server, ip: str, port: int, reached: str, reply: bytes = b""
+        self, server: Server, ip: str, port: int, reached: str, reply: bytes = b"", sent: int = 0
     ) -> None:
         self._server = server
         self.ip = ip
         self._port = port
         self._reached = reached
         self._received = bytearray()
-        self._rest_of_reply = reply
+        self._reply_under_way = reply
+        self._sent = sent
         self._reading = not reply
         self._complete = False
         self._admitted = False
@@ -80,10 +82,9 @@ class RendezvousProtocol(Protocol):
         self._answering: Deferred[Answer] | None = None
 
     def connectionMade(self) -> None:
-        if self._rest_of_reply:
+        if self._reply_under_way:
             self._set_deadline(self._server.reply_deadlines)
-            self.transport.write(self._rest_of_reply)
-            self.transport.loseConnection()
+            send_and_close(self.transport, self._reply_under_way, self._sent)
             return
         self._deadlines.begin(self)
         self._server.limiter.judge(self.ip, self._judged)
@@ -162,8 +163,7 @@ class RendezvousProtocol(Protocol):
 
     def _reply(self, answer: Answer) -> None:
         self._answering = None
-        self.transport.write(answer.line)
-        self.transport.loseConnection()
+        send_and_close(self.transport, answer.line)
         self._server.answered(answer, self._completed_at)
 
     def _broken(self, failure: Failure) -> None:

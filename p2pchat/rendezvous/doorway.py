@@ -149,7 +149,7 @@ class Doorway:
             return
         sent = _send(connection, reply)
         if sent < len(reply):
-            self._hand_over(connection, _Rest(self._server, place, b"", reply[sent:]))
+            self._hand_over(connection, _Rest(self._server, place, b"", reply, sent))
 
     def _hand_over(self, connection: socket.socket, rest: "_Rest") -> None:
         """Let the reactor go on with a connection, by a handle of its own."""
@@ -175,7 +175,7 @@ class Doorway:
 
 
 class _Rest(ServerFactory):
-    """Goes on with one connection: with the request, of which `data` was read, or the reply."""
+    """Goes on with one connection: the request, of which `data` was read, or the reply."""
 
     noisy = False
 
@@ -185,16 +185,18 @@ class _Rest(ServerFactory):
         place: tuple[Any, ...],
         data: bytes,
         reply: bytes = b"",
+        sent: int = 0,
     ) -> None:
         self._server = server
         self._place = place
         self._data = data
         self._reply = reply
+        self._sent = sent
         self._protocol: RendezvousProtocol | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         ip, port = plain(self._place[0]), self._place[1]
-        self._protocol = self._server.admit(ip, port, reply=self._reply)
+        self._protocol = self._server.admit(ip, port, reply=self._reply, sent=self._sent)
         return self._protocol
 
     def go_on(self) -> None:

@@ -66,19 +66,19 @@ class RendezvousFactory(ServerFactory):
         return self.admit(plain(getattr(addr, "host", "")), getattr(addr, "port", 0))
 
     def admit(
-        self, ip: str, port: int, reached: str = "", reply: bytes = b""
+        self, ip: str, port: int, reached: str = "", reply: bytes = b"", sent: int = 0
     ) -> RendezvousProtocol | None:
         """Take a connection of ip; None if there is no room.
 
         `reached` is our own address as the client knows it, if the transport does not tell. A
-        `reply` is left to be sent to a request that answer_at_once() was asked.
+        `reply` is left to be sent, from `sent` on, to a request that answer_at_once() was asked.
         """
         reason = self._lack_of_room(ip)
         if reason is not None:
             self.tally.refused[reason] += 1
             self.log.debug("[Rendezvous] too many connections, {ip} turned away", ip=ip)
             return None
-        protocol = RendezvousProtocol(self, ip, port, reached, reply)
+        protocol = RendezvousProtocol(self, ip, port, reached, reply, sent)
         self._open.setdefault(ip, set()).add(protocol)
         self._connections += 1
         self.tally.accepted += not reply

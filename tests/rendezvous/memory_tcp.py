@@ -202,6 +202,7 @@ class MemoryTransport:
         self._left_unread = False
         self._write_ended = False
         self.disconnecting = False
+        self.producer = None
         self.protocol = None
         self.other = None
         self.connected = True
@@ -230,11 +231,22 @@ class MemoryTransport:
             self._write_ended = True
             self._put(_END)
 
+    def registerProducer(self, producer, streaming):
+        assert not streaming
+        self.producer = producer
+        producer.resumeProducing()
+
+    def unregisterProducer(self):
+        self.producer = None
+        if self.connected and self.disconnecting:
+            self._put(_CLOSE)
+
     def loseConnection(self):
         if self.connected and not self.disconnecting:
             self.disconnecting = True
             self._wants_to_read = False
-            self._put(_CLOSE)
+            if self.producer is None:
+                self._put(_CLOSE)
 
     def abortConnection(self):
         if self.connected:
@@ -266,6 +278,8 @@ class MemoryTransport:
                 self.other.protocol.dataReceived(item)
             else:
                 self.other._left_unread = True
+            if not self._queue and self.producer is not None:
+                self.producer.resumeProducing()
 
     def read_ended(self):
         if not self.connected:
@@ -287,6 +301,8 @@ class MemoryTransport:
         if not self.connected:
             return
         self.connected = False
+        if self.producer is not None:
+            self.producer.stopProducing()
         reason = Failure(error)
         if self.protocol is not None:
             self.protocol.connectionLost(reason)

@@ -15,8 +15,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.rendezvous import doorway
 from p2pchat.rendezvous.doorway import PAUSE, TURN, Doorway, open_doorway
+from p2pchat.rendezvous.messages import Register
+from p2pchat.rendezvous.pieces import PIECE
 from p2pchat.rendezvous.registry import MemoryRegistry, RegistryUnavailableError
 from p2pchat.rendezvous.server import RendezvousFactory, ServerLimits
+from tests.rendezvous.at_once import result_of
 
 REGISTER = b'{"type":"REGISTER","namespace":"CIC","name":"ana","port":4000,"ttl":60}\n'
 GRANTED = b'{"status": "OK", "ttl": 60, "ip": "127.0.0.1", "port": 4000}\n'
@@ -167,6 +170,25 @@ class DoorwayTests(SynchronousTestCase):
         transport.abortConnection = lambda: setattr(transport, "aborted", True)
         self.reactor.advance(ServerLimits().reply_time)
         self.assertTrue(transport.aborted)
+
+    def test_of_a_very_long_reply_there_is_a_piece_for_each_client_at_a_time(self):
+        result_of(self.registry.register("127.0.0.1", Register("CIC", "ana", 4000, 60)))
+        for number in range(3000):
+            peer = Register("CIC", f"peer number {number}", 4000, 60)
+            result_of(self.registry.register(f"10.0.{number // 100}.1", peer))
+        with patch.object(doorway, "_send", lambda connection, reply: 7):
+            self.client(DISCOVER)
+            self.port.doRead()
+        [(_, transport)] = self.reactor.adopted
+        reply = result_of(self.registry.find(None)).line()
+        self.assertIsNotNone(transport.producer)
+        while transport.producer is not None:
+            before = len(transport.value())
+            self.assertFalse(transport.disconnecting)
+            transport.producer.resumeProducing()
+            self.assertLessEqual(len(transport.value()) - before, PIECE)
+        self.assertEqual(transport.value(), reply[7:])
+        self.assertTrue(transport.disconnecting)
 
     def test_who_is_gone_already_harms_nobody(self):
         for sends in (b"", b"x\n"):

@@ -7,6 +7,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.trial.unittest import SynchronousTestCase
 
 from p2pchat.rendezvous.messages import Register
+from p2pchat.rendezvous.pieces import PIECE
 from p2pchat.rendezvous.registry import MemoryRegistry
 from p2pchat.rendezvous.server import RendezvousFactory, ServerLimits
 from tests.rendezvous.memory_tcp import Network, connect
@@ -180,6 +181,20 @@ class SlowReaderTests(ServerTestCase):
         self.network.settle()
         self.assertEqual(client.received.count(b'"name"'), 10_000)
         self.assertGreater(len(client.received), 1_000_000)
+        self.assert_nothing_is_left()
+
+    def test_one_who_does_not_read_makes_it_hold_no_copy_of_a_long_reply(self):
+        self.fill()
+        client = self.connect(b'{"type":"DISCOVER"}\n', reads=False)
+        self.network.settle(1)
+        waiting = [item for item in client.transport.other._queue if isinstance(item, bytes)]
+        self.assertLessEqual(sum(map(len, waiting)), PIECE)
+        client.transport.loseWriteConnection()
+        self.network.settle(1)
+        client.transport.read_on()
+        self.network.settle()
+        self.assertEqual(client.received.count(b'"name"'), 10_000)
+        self.assertTrue(client.received.endswith(b"}]}\n"))
         self.assert_nothing_is_left()
 
     def test_one_who_neither_reads_nor_ends_after_a_refusal_is_dropped_in_time(self):
