@@ -6,7 +6,7 @@ from twisted.logger import Logger
 from p2pchat.api import NodeApi
 from p2pchat.errors import QueueFullError
 from p2pchat.events import Event, MessageReceived
-from p2pchat.history import StoreError
+from p2pchat.history import MAX_UNREAD, StoreError
 from p2pchat.ui.commands import parse
 
 
@@ -52,7 +52,8 @@ class Reading:
             if not self._all_shown:
                 dropped = self._dropped
                 total = (await self._api.history.unread(0)).total
-                self._all_shown = total <= self._shown and dropped == self._dropped
+                shown = total <= self._shown and total < MAX_UNREAD  # as many may be more
+                self._all_shown = shown and dropped == self._dropped
             if self._all_shown:
                 await self._api.history.read(last)
                 self._read = max(self._read, last)

@@ -1,9 +1,9 @@
 """When a message counts as read."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from p2pchat.history import StoreError, Unread
+from p2pchat.history import MAX_UNREAD, StoreError, Unread
 from p2pchat.ui.reading import Reading
 from tests.ui.fakes import FakeNode, received
 from tests.ui.test_views import message
@@ -59,6 +59,15 @@ class ReadingTests(SynchronousTestCase):
         self.show("b5")
         self.reading.line_entered("hi")
         self.assertEqual(self.history.read_up_to, [1, 4, 5])
+
+    def test_nothing_is_read_while_nobody_can_count_what_was_not(self) -> None:
+        """More than MAX_UNREAD may be MAX_UNREAD that were shown, and old ones that were not."""
+        shown = message("hello", stored_id=200_000)
+        for _ in range(MAX_UNREAD):
+            self.reading.event_shown(shown)
+        self.history.unread = lambda count: succeed(Unread(MAX_UNREAD, []))
+        self.reading.line_entered("")
+        self.assertEqual(self.history.read_up_to, [])
 
     def test_what_is_dropped_while_it_is_asked_stays_unread(self) -> None:
         asked: Deferred[Unread] = Deferred()
