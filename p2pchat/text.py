@@ -11,8 +11,8 @@ import re
 # no room, so that two names can look the same. Direction marks (U+200E, U+200F), joiners and tag
 # characters stay: right-to-left text, emoji and some flags need them.
 _HOSTILE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u115f\u1160\u180e\u200b\u2028\u2029\u202a-\u202e\u2060-\u2064"
-    "\u2066-\u2069\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb]"
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2028\u2029\u202a-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb]"
 )
 
 
