@@ -22,6 +22,7 @@ def send_and_close(transport: Any, reply: bytes, start: int = 0) -> None:
         transport.write(reply[start:])
         transport.loseConnection()
     else:
+        transport.pauseProducing()  # as loseConnection does: nothing more is wanted of the client
         transport.registerProducer(_Pieces(transport, reply, start), False)
 
 

@@ -231,6 +231,9 @@ class MemoryTransport:
             self._write_ended = True
             self._put(_END)
 
+    def pauseProducing(self):
+        self._wants_to_read = False
+
     def registerProducer(self, producer, streaming):
         assert not streaming
         self.producer = producer

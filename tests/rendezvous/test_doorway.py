@@ -182,6 +182,7 @@ class DoorwayTests(SynchronousTestCase):
         [(_, transport)] = self.reactor.adopted
         reply = result_of(self.registry.find(None)).line()
         self.assertIsNotNone(transport.producer)
+        self.assertEqual(transport.producerState, "paused")
         while transport.producer is not None:
             before = len(transport.value())
             self.assertFalse(transport.disconnecting)
