@@ -10,11 +10,12 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import msgspec
 
 from p2pchat.errors import P2PChatError
+from p2pchat.rendezvous.messages import MAX_TTL
 from p2pchat.rendezvous.roll import Key, Term, shared_key
 
 # "p2pr": a database that does not say so is somebody else's.
@@ -36,7 +37,9 @@ _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY = 0xFF
 
 # Key and Term of a registration, one after the other.
-_Row = tuple[str, str, str, int, int, float]
+_Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+_Ttl = Annotated[int, msgspec.Meta(ge=1, le=MAX_TTL)]
+_Row = tuple[str, str, str, _Port, _Ttl, float]
 
 #: A registration as it was written.
 Kept = tuple[Key, Term]

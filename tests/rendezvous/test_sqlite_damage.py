@@ -84,6 +84,8 @@ class DamageTests(SqliteCase):
             ("ip", "CIC", "ana", "port", 60, START + 60.0),
             ("ip", b"\xff", "ana", 4000, 60, START + 60.0),
             ("ip", "CIC", "ana", 4000, 60, "never"),
+            ("ip", "CIC", "ana", 70000, 60, START + 60.0),
+            ("ip", "CIC", "ana", 4000, 2**62, 1e300),
         ):
             self.close()
             with closing(sqlite3.connect(self.path)) as db, db:
