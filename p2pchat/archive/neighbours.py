@@ -178,6 +178,10 @@ class Neighbours:
     # Links report (LinkOwner)
 
     def connected(self, link: Link) -> None:
+        if link.local == link.remote:
+            # the system chose the dialled port to dial from; another node may listen there later
+            link.drop("it is connected to itself")
+            return
         twin = self._links.twin(link)
         if twin is not None:
             self._meet_ourselves(link, twin)

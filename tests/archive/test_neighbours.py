@@ -96,6 +96,22 @@ class OurselvesTests(ArchiveCase):
             self.assertEqual(self.alice.connected, [])
             self.assertFalse(neighbours.dial(Address(BOB, PORT)))
 
+    def test_a_connection_to_itself(self) -> None:
+        """Where nobody listens the system may dial from the very port that is dialled.
+
+        What came back of our own archive then confirmed our chats, and nobody could have the port.
+        """
+        neighbours, end = self.alice.service._neighbours, IPv4Address("TCP", "127.0.0.1", PORT)
+        protocol, transport = neighbours.build_link(identify=False), Transport(end, end)
+        protocol.makeConnection(transport)
+        self.run_for(SOON)
+        self.assertTrue(transport.disconnected)
+        self.assertEqual(transport.value(), b"")
+        protocol.connectionLost()
+        self.assertEqual(self.alice.connected, [])
+        # another node of this machine may listen there later
+        self.assertTrue(neighbours.dial(Address("127.0.0.1", PORT)))
+
     def test_what_that_took_up_is_free_for_the_next_one(self) -> None:
         self.world.network.conditions.loopback_latency = (2.0, 2.0)
         bob = self.world.peer(BOB)
