@@ -35,8 +35,10 @@ from p2pchat.identity import Address
 #: How much is read at a time, in bytes; a read takes some 40 microseconds however little it brings.
 READ = 65536
 
-#: How many messages are taken in one turn of the reactor.
+#: How many messages are taken in one turn of the reactor, and behind how many bytes of them no
+#: more: a list takes a millisecond for each thousand addresses.
 MESSAGES = 64
+ENOUGH = 4096
 
 
 class ArchiveProtocol(Protocol, TimeoutMixin):
@@ -277,17 +279,20 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
 
     def _take(self) -> None:
         """Take some of the messages that wait, up to chats that have to be verified."""
+        taken = messages = 0
         try:
-            for _ in range(MESSAGES):
-                if not self._rest or (self._incoming is not None and self._incoming.unverified):
+            while self._rest and messages < MESSAGES and taken < ENOUGH:
+                if self._incoming is not None and self._incoming.unverified:
                     return
-                self._take_message()
+                taken += self._take_message()
+                messages += 1
         except LengthLimitError as error:
             self.lengthLimitExceeded(str(error))
         except RemoteProtocolError as error:
             self.drop(str(error))
 
-    def _take_message(self) -> None:
+    def _take_message(self) -> int:
+        """Take one message, or what is here of it; return how many bytes that were."""
         rest, self._rest = self._rest, memoryview(b"")
         taken = self._framer.feed(rest)
         self._pace.add(taken)
@@ -295,6 +300,7 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
             self._pace.begin_message()
         if self._open:
             self._rest = rest[taken:]
+        return taken
 
     def _verify(self, incoming: Incoming, size: int) -> None:
         if incoming.assembling and incoming.is_outdated(self._owner.archive):

@@ -1,6 +1,7 @@
 """Archives that come in on a link are verified in turns."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
@@ -169,6 +170,17 @@ class TurnTests(SynchronousTestCase):
         self.assertTrue(self.transport.reading)
         self.protocol.dataReceived(listing()[2:])
         self.assertEqual(self.listed(), 3 * MESSAGES + 1)
+
+    def test_long_lists_take_several_turns(self) -> None:
+        """Each of them costs a millisecond, and a read can hold sixteen."""
+        long = listing(*(f"230.0.0.{number % 256}" for number in range(1000)))
+        self.protocol.dataReceived(long * 16)
+        taken = [0, self.listed()]
+        while self.protocol.verify(1):
+            taken.append(self.listed())
+        taken.append(self.listed())
+        self.assertEqual(taken[-1], 16)
+        self.assertLessEqual(max(after - before for before, after in pairwise(taken)), 2)
 
     def test_so_many_are_taken_at_once(self) -> None:
         self.protocol.dataReceived(listing() * MESSAGES)
