@@ -60,7 +60,7 @@ class Goodwill:
         return record.pause
 
     def behaved(self, address: str) -> None:
-        """Note an archive that was worth its bytes: the next offence is as the first one."""
+        """Note a valid archive that was longer than ours: the next offence is as the first one."""
         record = self._records.get(address)
         if record is not None:
             record.in_a_row, record.pause = 0, FIRST_PAUSE / 2

@@ -240,8 +240,8 @@ class Neighbours:
         if incoming.invalid is not None:
             self._offended(link, incoming)
             return
-        if incoming.useful:
-            self._goodwill.behaved(link.host)
+        if incoming.useful and incoming.count > incoming.base.height:
+            self._goodwill.behaved(link.host)  # one as long as ours can be sent time and again
         if incoming.useful or 0 < incoming.count == incoming.common:
             link.proven = True
         self._listener.received(link.host, incoming)

@@ -157,6 +157,14 @@ class OffenderTests(OffenderCase):
         self.offend(link, PATIENCE - 1)
         self.assertEqual(self.offences(BOB), (2 * PATIENCE - 2, False))
 
+    def test_one_that_is_no_longer_than_ours_does_not_end_it(self) -> None:
+        """It costs nothing to send the same one again and again, and is verified each time."""
+        link = self.linked(self.alice, BOB)
+        for _ in range(PATIENCE):
+            link.say(wire(branch(4, length=1)))
+            self.offend(link, 1)
+        self.assertEqual(self.offences(BOB), (PATIENCE, True))
+
     def test_what_is_shorter_than_ours_or_as_long_and_valid_is_no_offence(self) -> None:
         link = self.linked(self.alice, BOB)
         shorter_and_wrong = joined(chats_of(FIVE)[3::-1])
