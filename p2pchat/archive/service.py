@@ -290,7 +290,7 @@ class ArchiveService(MultiService):
     def _dial(self, address: Address, *, persistent: bool = True) -> bool:
         if self._loaded:
             return self._neighbours.dial(address, persistent=persistent)
-        if len(self._early) < self._settings.max_peers:
+        if persistent or len(self._early) < self._settings.max_peers:
             self._early[address] = persistent or self._early.get(address, False)
         return True
 

@@ -1,8 +1,9 @@
 """The archive's service: what the user is told when something is in its way."""
 
 from p2pchat.errors import RequestError
+from p2pchat.identity import Address
 from tests.archive.examples import THOUSAND, wire
-from tests.archive.world import SOON, ArchiveCase
+from tests.archive.world import PORT, SOON, ArchiveCase
 
 ALICE, BOB = "10.0.0.1", "10.0.0.2"
 
@@ -36,3 +37,16 @@ class TroubleTests(ArchiveCase):
         self.run_for(SOON)
         self.assertEqual(alice.service.archive.height, 6)
         self.assertNotEqual(looks, [])
+
+
+class EarlyTests(ArchiveCase):
+    """Before the archive is read nobody is dialled yet."""
+
+    def test_whom_the_user_names_then_is_dialled_however_many_others_wait(self) -> None:
+        bob = self.world.peer(BOB)
+        alice = self.world.node(ALICE, max_peers=2)
+        for number in range(3):
+            alice.service.offered(Address(f"10.0.1.{number + 1}", PORT))
+        alice.service.connect(BOB)
+        self.run_for(SOON)
+        self.assertEqual(bob.dialled_times, 1)
