@@ -159,8 +159,9 @@ class _Folder:
         self._disk = disk
 
     def clear(self) -> None:
-        """Remove what a put() left that was killed."""
-        self._disk.unlink(self._path / _FRESH)
+        """Remove what a put() left that was killed; if that can't be, put() says so."""
+        with suppress(OSError):
+            self._disk.unlink(self._path / _FRESH)
 
     def read(self, name: str) -> bytes:
         """Return what a file holds, nothing if there is none."""

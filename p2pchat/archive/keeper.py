@@ -130,6 +130,8 @@ class Keeper:
         if not isinstance(error, OSError):
             self._log_bug(Failure(error))
         reason = getattr(error, "strerror", None) or str(error)
+        if filename := getattr(error, "filename", None):
+            reason = f"{filename}: {reason}"
         if not self.trouble:
             self.trouble = f"cannot be written: {reason}"
             self._failed(reason)

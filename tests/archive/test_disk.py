@@ -290,6 +290,14 @@ class UnreadableTests(DiskCase):
             self.assert_refused(path, os.strerror(errno.ELOOP))
             path.unlink()
 
+    def test_what_a_kill_left_that_cannot_be_removed(self):
+        """Nothing of it is needed; writing fails, and says where."""
+        self.archive_file.write_bytes(OLD.view())
+        (self.folder / "archive.new").mkdir()
+        storage = FileStorage(self.folder)
+        self.assertEqual(storage.load().archive, OLD)
+        self.assertRaisesRegex(IsADirectoryError, "archive.new", storage.save_own, OWN)
+
     def test_a_folder_that_is_gone(self):
         storage = FileStorage(self.folder / "gone")
         self.assertEqual(storage.load().archive, Archive())

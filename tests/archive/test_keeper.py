@@ -240,6 +240,13 @@ class FailureTests(KeeperCase):
         self.finish()
         self.assertEqual(self.said, ["No space left on device", "recovered", "odd"])
 
+    def test_said_of_which_file_if_that_is_known(self):
+        self.storage.error = OSError(13, "Permission denied", "somewhere/archive.new")
+        self.keeper.keep(ONE)
+        self.finish()
+        self.assertEqual(self.said, ["somewhere/archive.new: Permission denied"])
+        self.assertIn("somewhere/archive.new", self.keeper.trouble)
+
     def test_what_changes_meanwhile_waits_for_the_next_attempt(self):
         self.keeper.keep(ONE)
         self.finish()
