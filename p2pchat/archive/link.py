@@ -45,6 +45,12 @@ class Link(Protocol):
         """Bytes held of archives that are arriving."""
 
     @property
+    def sources(self) -> list[bytearray]:
+        """The buffers of archives that were ours or are: what arrives is compared with one, and
+        one is being sent.
+        """
+
+    @property
     def assembling(self) -> bool:
         """Whether verify() would put an archive together, in several parts."""
 

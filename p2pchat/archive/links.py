@@ -134,6 +134,18 @@ class Links:
         holding = [link for link in self._arriving if link.kept]
         return min(holding, key=lambda link: link.dialled or link.proven, default=None)
 
+    def too_outdated(self, ours: bytearray, limit: int) -> Link | None:
+        """Return the link that must go if others than our archive are held with more than `limit`
+        bytes, as links are in the middle of them.
+
+        Strangers go first, as above; of those the one that came first.
+        """
+        old = {id(source): len(source) for link in self for source in _others(link, ours)}
+        if sum(old.values()) <= limit:
+            return None
+        holding = [link for link in self if _others(link, ours)]
+        return min(holding, key=lambda link: link.dialled or link.proven)
+
     def listing_for(self, asker: Link, own: set[str]) -> list[str]:
         """Return whom to list to a peer: live links, never itself nor us (3.3)."""
         key = is_loopback(asker.host), len(own)  # which only grows
@@ -160,6 +172,10 @@ class Links:
 
 def _any_known(links: Iterable[Link]) -> bool:
     return any(link.spoke or link.dialled for link in links)
+
+
+def _others(link: Link, ours: bytearray) -> list[bytearray]:
+    return [source for source in link.sources if source is not ours]
 
 
 def _uncount(counter: Counter[str], host: str) -> None:

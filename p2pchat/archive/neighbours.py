@@ -156,7 +156,8 @@ class Neighbours:
         self._dialer.cancel(address)
 
     def push(self) -> None:
-        """Send our archive to every peer (3.2)."""
+        """Send our archive, which is another one, to every peer (3.2)."""
+        self._check_outdated()
         for link in self._links.targets():
             link.push()
 
@@ -328,10 +329,18 @@ class Neighbours:
         self._links.progressed(link)
         limit = 2 * self._settings.max_archive_bytes
         while (most := self._links.too_much(limit)) is not None:
-            reason = "too much is arriving at once"
-            self.log.info("[Archive] {host} closed: {reason}", host=most.host, reason=reason)
-            self._links.remove(most)  # what it held counts no more
-            most.drop(reason)
+            self._evict(most, "too much is arriving at once")
+
+    def _check_outdated(self) -> None:
+        """Bound what is held of archives that were ours: each branch is a copy."""
+        ours, limit = self.archive.buffer, 2 * self._settings.max_archive_bytes
+        while (slow := self._links.too_outdated(ours, limit)) is not None:
+            self._evict(slow, "too slow, as the archive has changed too often meanwhile")
+
+    def _evict(self, link: Link, reason: str) -> None:
+        self.log.info("[Archive] {host} closed: {reason}", host=link.host, reason=reason)
+        self._links.remove(link)  # what it held counts no more
+        link.drop(reason)
 
     def _info(self, host: str) -> ArchivePeerInfo:
         links = self._links.of(host)

@@ -46,6 +46,11 @@ class Outgoing:
         """Whether something waits until the peer reads."""
         return self._paused
 
+    @property
+    def source(self) -> Any:
+        """The buffer that the archive is in which is being sent; None if none is."""
+        return self._rest.obj if self._rest is not None else None
+
     def owe(self, kind: Type, make: Callable[[], bytes | Archive | None]) -> None:
         """Send a message of this kind in the reactor's next turn, or when there is room.
 

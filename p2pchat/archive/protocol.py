@@ -95,6 +95,11 @@ class ArchiveProtocol(Protocol, TimeoutMixin):
         return self._incoming.kept if self._incoming is not None else 0
 
     @property
+    def sources(self) -> list[bytearray]:
+        incoming = self._incoming.base.buffer if self._incoming is not None else None
+        return [buffer for buffer in (incoming, self._outgoing.source) if buffer is not None]
+
+    @property
     def assembling(self) -> bool:
         return self._incoming is not None and self._incoming.assembling
 

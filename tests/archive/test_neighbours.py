@@ -9,7 +9,8 @@ from p2pchat.archive.protocol import ArchiveProtocol
 from p2pchat.errors import RequestError
 from p2pchat.identity import Address
 from tests.archive.bare import Transport
-from tests.archive.examples import THOUSAND, wire
+from tests.archive.examples import THOUSAND, branch, wire
+from tests.archive.mined import easy_proof
 from tests.archive.world import (
     ARCHIVE_REQUEST,
     PEER_REQUEST,
@@ -129,6 +130,51 @@ class OurselvesTests(ArchiveCase):
         self.assertTrue(bob.up)
         self.feed(self.alice, SIX)
         self.assertEqual(bob.heights(), [5, 6])
+
+
+class OldArchivesTests(ArchiveCase):
+    """Who is in the middle of an archive that was ours keeps all of it in memory."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.enterContext(easy_proof())
+        self.alice = self.world.node(ALICE, archive=THOUSAND, max_archive_bytes=150_000)
+        self.run_for(SOON)
+        self.neighbours = self.alice.service._neighbours
+
+    def come_one_by_one(self, opening: bytes) -> list[Transport]:
+        """Have eight peers come, each before another branch takes the archive's place."""
+        transports = []
+        for number in range(8):
+            there = IPv4Address("TCP", f"10.0.1.{number}", 40000)
+            transports.append(Transport(peer=there))
+            protocol = self.neighbours.factory.buildProtocol(there)
+            protocol.makeConnection(transports[-1])
+            self.run_for(SOON)
+            if opening:
+                transports[-1].read_all()
+                protocol.dataReceived(opening)
+            self.feed(self.alice, branch(999, b"branch %d" % number, length=number + 2))
+            if opening:
+                transports[-1].read_all()
+        return transports
+
+    def assert_bounded(self, transports: list[Transport]) -> None:
+        old = [transport.open for transport in transports]
+        self.assertEqual(old, [False] * 6 + [True] * 2)
+
+    def test_not_too_many_of_them_are_sent_to_slow_readers(self) -> None:
+        self.assert_bounded(self.come_one_by_one(b""))
+
+    def test_nor_compared_with_what_comes(self) -> None:
+        self.assert_bounded(self.come_one_by_one(wire(THOUSAND)[:2000]))
+
+    def test_whoever_reads_is_not_harmed(self) -> None:
+        links = []
+        for number in range(8):
+            links.append(self.linked(self.alice, f"10.0.1.{number}"))
+            self.feed(self.alice, branch(999, b"branch %d" % number, length=number + 2))
+        self.assertTrue(all(link.up for link in links))
 
 
 class RoomTests(ArchiveCase):
