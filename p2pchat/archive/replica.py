@@ -116,12 +116,11 @@ class Replica:
 
     def job(self) -> Job | None:
         """Return what is to be mined next, if anything and if there is room for it."""
-        waiting = self.own.waiting
-        if waiting:
+        fitting = (chat for chat in self.own.waiting if self._fits(chat.text, self.archive))
+        waiting = next(fitting, None)
+        if waiting is not None:
             turn = Turn.SOON if self.just_lost else Turn.NOW
-            fitting = (chat for chat in waiting if self._fits(chat.text, self.archive))
-            chat = next(fitting, None)
-            return None if chat is None else Job(chat, self.archive, turn)
+            return Job(waiting, self.archive, turn)
         if self.rival is not None and (chat := self._lost_in(self.rival)) is not None:
             base = self.rival.archive
             turn = Turn.SOON if base.tip < self.archive.tip else Turn.LATE

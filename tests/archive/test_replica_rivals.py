@@ -52,6 +52,15 @@ class RivalTests(ReplicaCase):
         mine(self.replica)
         self.assert_holds(*texts(rival), "one")
 
+    def test_settled_although_another_chat_of_ours_has_no_room(self):
+        self.replica.limit = self.ours.size + 50
+        post(self.replica, "x" * 30)
+        rival = self.smaller[0]
+        self.assertEqual(self.receive(rival), Job(self.one, rival, Turn.SOON))
+        mine(self.replica)
+        self.assert_holds(*texts(rival), "one")
+        self.assertIsNone(self.replica.job())
+
     def test_only_one_of_two_gives_way(self):
         other = new_replica()
         other.load(self.base)
