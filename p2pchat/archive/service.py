@@ -128,6 +128,7 @@ class ArchiveService(MultiService):
         for address, persistent in self._early.items():
             self._neighbours.dial(address, persistent=persistent)
         self._mining.start()
+        self._tell_of_waiting()
 
     async def leave(self) -> None:
         """Give up mining, close the links, and store what is not stored yet."""
@@ -268,6 +269,9 @@ class ArchiveService(MultiService):
         self._neighbours.push()
         self._reporter.grown(change, source)
         self._mining.update()
+        self._tell_of_waiting()
+
+    def _tell_of_waiting(self) -> None:
         stuck = self.waiting > 0 and self._replica.job() is None
         self._reporter.waiting(self.waiting, stuck=stuck)
 

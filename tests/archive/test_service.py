@@ -1,5 +1,6 @@
 """The archive's service: what the user is told when something is in its way."""
 
+from p2pchat.archive.storage import OwnRecord
 from p2pchat.errors import RequestError
 from p2pchat.identity import Address
 from tests.archive.examples import THOUSAND, wire
@@ -22,6 +23,15 @@ class TroubleTests(ArchiveCase):
         self.assertEqual([chat.state for chat in alice.service.info().chats], ["mining"])
         (told,) = [text for text in alice.notices() if "full" in text]
         self.assertIn("1 of our chats", told)
+
+    def test_those_that_an_earlier_run_left(self) -> None:
+        """The user hears of them at the start, not only when the archive grows."""
+        alice = self.world.node(ALICE, archive=THOUSAND.truncated(20), max_archive_bytes=1024)
+        waits = OwnRecord(1, "x" * 255, "ab" * 8)
+        alice.service._keeper._storage.save_own([waits])
+        self.run_for(SOON)
+        self.assertGreater(alice.archive.size, 1024)
+        self.assertIn("1 of our chats", "".join(alice.notices()))
 
     def test_an_archive_that_is_no_news_compares_nothing(self) -> None:
         """Each of 1,000 empty archives once cost a comparison of all that we have."""
