@@ -34,6 +34,9 @@ from p2pchat.text import visible
 #: Seconds to wait for links to close when we leave.
 LEAVE_TIMEOUT = 1.0
 
+#: Bytes of archives that were ours that may be held in any case: a small one has room to grow, too.
+OLD_ROOM = 16 * 1024 * 1024
+
 
 class NeighboursListener(Protocol):
     """Has the archive, and hears of those that peers send."""
@@ -333,7 +336,7 @@ class Neighbours:
 
     def _check_outdated(self) -> None:
         """Bound what is held of archives that were ours: each branch is a copy."""
-        ours, limit = self.archive.buffer, 2 * self._settings.max_archive_bytes
+        ours, limit = self.archive.buffer, max(2 * self._settings.max_archive_bytes, OLD_ROOM)
         while (slow := self._links.too_outdated(ours, limit)) is not None:
             self._evict(slow, "too slow, as the archive has changed too often meanwhile")
 

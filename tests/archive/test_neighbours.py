@@ -5,6 +5,7 @@ from unittest.mock import patch
 from twisted.internet.address import IPv4Address
 from twisted.logger import capturedLogs, formatEvent
 
+from p2pchat.archive import neighbours
 from p2pchat.archive.protocol import ArchiveProtocol
 from p2pchat.errors import RequestError
 from p2pchat.identity import Address
@@ -138,6 +139,7 @@ class OldArchivesTests(ArchiveCase):
     def setUp(self) -> None:
         super().setUp()
         self.enterContext(easy_proof())
+        self.patch(neighbours, "OLD_ROOM", 0)
         self.alice = self.world.node(ALICE, archive=THOUSAND, max_archive_bytes=150_000)
         self.run_for(SOON)
         self.neighbours = self.alice.service._neighbours
@@ -168,6 +170,10 @@ class OldArchivesTests(ArchiveCase):
 
     def test_nor_compared_with_what_comes(self) -> None:
         self.assert_bounded(self.come_one_by_one(wire(THOUSAND)[:2000]))
+
+    def test_a_few_small_ones_do_no_harm(self) -> None:
+        self.patch(neighbours, "OLD_ROOM", 16 * 1024 * 1024)
+        self.assertTrue(all(transport.open for transport in self.come_one_by_one(b"")))
 
     def test_whoever_reads_is_not_harmed(self) -> None:
         links = []
