@@ -162,6 +162,8 @@ class OwnChats:
         self._beginnings: set[bytes] = set()
         self._next_id = 1
         self._highest = 0
+        #: How many chats a peer was last seen to have in common with us, since one of ours moved.
+        self._common: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[OwnChat]:
         return iter(self._chats.values())
@@ -214,6 +216,7 @@ class OwnChats:
                 chat.settled = False
                 chat.confirmed_by.clear()
         if moved:
+            self._common.clear()
             self._forget_oldest()
             self._highest = max((chat.height or 0 for chat in self), default=0)
         return moved
@@ -221,7 +224,12 @@ class OwnChats:
     def confirmed(self, peer: str, common: int) -> list[OwnChat]:
         """Note that a peer sent an archive whose first chats are ours; return what that changes."""
         changed: list[OwnChat] = []
-        for chat in self._chats.values() if common else ():
+        if common <= self._common.get(peer, 0):
+            return changed
+        if len(self._common) >= MAX_CONFIRMATIONS:
+            self._common.clear()
+        self._common[peer] = common
+        for chat in self._chats.values():
             known = chat.confirmed_by
             if chat.height is None or chat.height > common or peer in known:
                 continue
@@ -249,6 +257,7 @@ class OwnChats:
     def restore(self, stored: Iterable[Stored]) -> None:
         """Take up what was stored, before what was asked for since; ids stay if they are free."""
         since, self._chats = self._chats, {}
+        self._common.clear()
         for chat, height in stored:
             taken = chat.chat_id in since or chat.chat_id in self._chats
             if taken or chat.chat_id > MAX_ID:

@@ -1,5 +1,7 @@
 """Our chats: recognised wherever they stand, looked after until they are settled."""
 
+from unittest.mock import patch
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -245,6 +247,18 @@ class ConfirmedTests(OwnCase):
             self.assertEqual(self.own.confirmed(f"peer {number}", 1), [self.one])
         self.assertEqual(self.own.confirmed("one more", 1), [])
         self.assertEqual(self.one.info().confirmations, MAX_CONFIRMATIONS)
+
+    def test_who_sends_the_same_again_costs_no_look_at_all_of_them(self):
+        """A peer can send the first chat of our archive sixty times in a turn."""
+        self.add("one")
+        self.add("two")
+        self.adopt(self.chats("one", "two"), 0)
+        self.assertEqual(len(self.own.confirmed("peer", 2)), 2)
+        with patch.object(self.own, "_chats", None):
+            self.assertEqual([self.own.confirmed("peer", common) for common in (1, 2)], [[], []])
+        self.adopt(self.chats("x", "y", "z"), 0)
+        self.adopt(self.chats("one", "two", "x", "y"), 0)
+        self.assertEqual(len(self.own.confirmed("peer", 2)), 2)
 
     def test_newest_confirmed_ones_are_watched_on(self):
         own = OwnChats(max_pending=MAX_WATCHED + 5)
