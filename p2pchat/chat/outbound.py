@@ -165,7 +165,7 @@ class Outbound:
             return self._take_batch()
         if now < self._pause_end():
             return []
-        self._sort()
+        self._hold_publications()
         outgoing = self._take_one()
         if outgoing is None:
             return []
@@ -174,13 +174,13 @@ class Outbound:
 
     def wake_at(self) -> float | None:
         """Return when take() is worth another try, or None if nothing waits."""
-        self._sort()
+        self._hold_publications()
         if self._first or ((self._replies or self._messages) and self.open):
             return self._pause_end()
         return None
 
-    def _sort(self) -> None:
-        """Have among the messages only what may have its turn."""
+    def _hold_publications(self) -> None:
+        """Set those aside that must not have their turn yet, or have them wait in line again."""
         if self.pipelined or self._knows_program or self.habits.pub_as_send_to:
             self._messages.extendleft(reversed(self._held))
             self._held.clear()

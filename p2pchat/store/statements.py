@@ -123,8 +123,12 @@ def oldest(db: sqlite3.Connection, before: int | None, count: int) -> list[Old]:
         " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.id = calendar.id)"
         " ORDER BY time, id LIMIT ?)"
     )
-    (rows,) = db.execute(query, (NEVER if before is None else before, count)).fetchone()
-    return [_old(*row) for row in msgspec.json.decode(rows)]
+    (found,) = db.execute(query, (NEVER if before is None else before, count)).fetchone()
+    rows = msgspec.json.decode(found)
+    return [
+        Old(id_, (to, author), identity(way_of(flags), name, _msg_id(is_text, code)), size)
+        for id_, to, author, flags, name, is_text, code, size in rows
+    ]
 
 
 def delete(db: sqlite3.Connection, old: Sequence[Old]) -> None:
@@ -247,20 +251,6 @@ def _merge(db: sqlite3.Connection, pages: int) -> None:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _old(
-    number: int,
-    conversation: int,
-    author: int,
-    flags: int,
-    name: str,
-    is_text: int,
-    code: str,
-    size: int,
-) -> Old:
-    key = identity(way_of(flags), name, _msg_id(is_text, code))
-    return Old(number, (conversation, author), key, size)
 
 
 def _msg_id(is_text: int, code: str) -> str:
