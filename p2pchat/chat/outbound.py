@@ -94,7 +94,7 @@ class Outbound:
         habits.pub_as_send_to = habits.pub_as_send_to or self.habits.pub_as_send_to
         self.habits = habits
 
-    def learn(self, *, pub_as_send_to: str = "") -> None:
+    def learn(self, *, pub_as_send_to: str | None = None) -> None:
         """Note that the program has shown itself; with its id if it dies of PUB."""
         self._knows_program = True
         self.habits.pub_as_send_to = pub_as_send_to or self.habits.pub_as_send_to

@@ -284,7 +284,7 @@ class ChatProtocol(MessageReceiver):
     def _learn_from(self, message: Ping | Pong) -> None:
         """Recognise the program that must not be sent a PUB (2.10)."""
         dies = isinstance(message.timestamp, float) and not self.modern
-        self._outbound.learn(pub_as_send_to=(dies and self.peer) or "")
+        self._outbound.learn(pub_as_send_to=self.peer if dies else None)
 
     def _start_talking(self) -> None:
         self.established_at = self._clock.seconds()
