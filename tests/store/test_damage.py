@@ -129,14 +129,14 @@ class RandomDamageTests(DamageCase):
         self.assertEqual(self.open_damaged(self.closed), [])
         self.assertEqual(self.open_damaged(self.killed), [])
 
-    @settings(deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
+    @settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
     @given(KINDS, PLACES, SIZES, st.randoms(use_true_random=False))
     def test_the_database_anywhere(self, kind: str, place: float, size: int, noise: Random) -> None:
         for files in (self.closed, self.killed):
             data = damaged(files["history.db"], kind, place, size, noise)
             self.open_damaged({**files, "history.db": data})
 
-    @settings(deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
+    @settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
     @given(KINDS, PLACES, SIZES, st.randoms(use_true_random=False))
     def test_what_lies_beside_it_anywhere(
         self, kind: str, place: float, size: int, noise: Random
